@@ -1,0 +1,4420 @@
+"""asyncz: a job scheduler in one file, of the standard library alone.
+
+It runs coroutine and plain functions by cron, at intervals and on dates, inside an event loop or without one, and loses no run silently.
+Copy the file into a project, or read on: it is written to be read from top to bottom.
+
+    import asyncz
+
+    scheduler = asyncz.AsyncIOScheduler()
+
+    @scheduler.scheduled_job("interval", seconds=30)
+    async def beat():
+        print("still here")
+
+    with scheduler:
+        print([job.name for job in scheduler.get_jobs()])  # ['beat']
+
+The shape: one clock is asked for the time by everything. A trigger is a function from one run time to the next. A store keeps jobs and is the
+one place that decides what is due. A pass takes the due jobs of a store, earliest first; for each it asks the trigger for the following time,
+*claims* the occurrence in the store (compare the job's revision and set the following time, one atomic step), and only then hands a run to an
+executor. A run *begins* once, is called, and is finished; whoever does not win the claim or the begin does nothing. Nothing is done for jobs
+that are not due. Times inside are integers, microseconds of UTC since 1970 (names that end in `_us`); datetimes are for the users of the
+module. The event loop's thread owns the timer and the runs; other threads reach it through one inbox.
+
+The rooms of this file, each using only those above it:
+
+    Errors         what can be caught
+    Events         codes, event objects, listeners
+    Time           the clock, time zones, local times that a clock change skips or repeats
+    Triggers       when a job runs: date, interval, cron, and, or
+    Jobs           what runs: the function, its arguments and options
+    Records        one run from its claim to its end
+    Stores         where jobs are kept and who is due
+    Executors      where functions are called
+    Configuration  options from keywords, dictionaries and strings
+    Scheduler      all of it together
+    Simulation     the same on a clock that does not wait
+    Dotted names   asyncz.schedulers.asyncio and the like, from this one file
+    Command line   python -m asyncz
+
+The public names, by kind: scheduler `AsyncIOScheduler`, `BaseScheduler`, `SchedulerState`; job `Job`; triggers `DateTrigger`,
+`IntervalTrigger`, `CronTrigger`, `AndTrigger`, `OrTrigger`, `BaseTrigger`; stores `MemoryStore`, `BaseStore`; executors `AsyncIOExecutor`,
+`ThreadPoolExecutor`, `ProcessPoolExecutor`, `DebugExecutor`, `BaseExecutor`; events `SchedulerEvent`, `JobEvent`, `JobSubmissionEvent`,
+`JobExecutionEvent` and the codes; errors `AsynczException` and its children; `simulate`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import heapq
+import inspect
+import logging
+import os
+import random
+import re
+import signal
+import sys
+import threading
+import time
+import types
+import weakref
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for_futures
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone, tzinfo
+from enum import Enum
+from queue import SimpleQueue
+from typing import Any, TypeVar, cast
+
+__version__ = "1.0.0"
+
+__all__ = [
+    "ALL_EVENTS",
+    "ALL_JOBS_REMOVED",
+    "EXECUTOR_ADDED",
+    "EXECUTOR_REMOVED",
+    "JOB_ADDED",
+    "JOB_ERROR",
+    "JOB_EXECUTED",
+    "JOB_MAX_INSTANCES",
+    "JOB_MISSED",
+    "JOB_MODIFIED",
+    "JOB_REMOVED",
+    "JOB_SUBMITTED",
+    "SCHEDULER_PAUSED",
+    "SCHEDULER_RESUMED",
+    "SCHEDULER_SHUTDOWN",
+    "SCHEDULER_START",
+    "SCHEDULER_STARTED",
+    "STORE_ADDED",
+    "STORE_REMOVED",
+    "UNSET",
+    "AndTrigger",
+    "AsyncIOExecutor",
+    "AsyncIOScheduler",
+    "AsynczException",
+    "BaseExecutor",
+    "BaseScheduler",
+    "BaseStore",
+    "BaseTrigger",
+    "ConflictIdError",
+    "CronTrigger",
+    "DateTrigger",
+    "DebugExecutor",
+    "IntervalTrigger",
+    "Job",
+    "JobEvent",
+    "JobExecutionEvent",
+    "JobLookupError",
+    "JobSubmissionEvent",
+    "MaximumInstancesError",
+    "MemoryStore",
+    "OrTrigger",
+    "ProcessPoolExecutor",
+    "SchedulerAlreadyRunningError",
+    "SchedulerEvent",
+    "SchedulerNotRunningError",
+    "SchedulerState",
+    "ThreadPoolExecutor",
+    "simulate",
+]
+
+
+class _Unset(Enum):
+    """The type of `UNSET`, which says that an argument was not given where None means something."""
+
+    UNSET = "UNSET"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET = _Unset.UNSET
+
+_LOGGER = logging.getLogger("asyncz")
+
+
+# === Errors ===
+# What can be caught: one family, each member also the built-in error that one would catch by habit.
+# A message says what was written, what is wrong with it, and what would be right.
+
+
+class AsynczException(Exception):
+    """The parent of all errors of this module."""
+
+
+class JobLookupError(AsynczException, LookupError):
+    """There is no job with that id."""
+
+
+class ConflictIdError(AsynczException, KeyError):
+    """A job with that id is there already."""
+
+    __str__ = Exception.__str__  # KeyError's would print the message in quotes
+
+
+class MaximumInstancesError(AsynczException, RuntimeError):
+    """As many runs of the job as its `max_instances` allows are in progress."""
+
+
+class SchedulerAlreadyRunningError(AsynczException, RuntimeError):
+    """The call needs a scheduler that is stopped."""
+
+
+class SchedulerNotRunningError(AsynczException, RuntimeError):
+    """The call needs a scheduler that is started."""
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the known name most like `name`, or an empty string."""
+    import difflib  # here, because only a mistake needs it
+
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(repr, sorted(names))) or "none"
+
+
+# === Events ===
+# What happened, told to listeners: each code is a bit of its own, a listener hears those in its mask, in the thread where it happens.
+# A listener that raises is logged, and the others still hear.
+
+SCHEDULER_STARTED = SCHEDULER_START = 1 << 0
+SCHEDULER_SHUTDOWN = 1 << 1
+SCHEDULER_PAUSED = 1 << 2
+SCHEDULER_RESUMED = 1 << 3
+EXECUTOR_ADDED = 1 << 4
+EXECUTOR_REMOVED = 1 << 5
+STORE_ADDED = 1 << 6
+STORE_REMOVED = 1 << 7
+ALL_JOBS_REMOVED = 1 << 8
+JOB_ADDED = 1 << 9
+JOB_REMOVED = 1 << 10
+JOB_MODIFIED = 1 << 11
+JOB_EXECUTED = 1 << 12
+JOB_ERROR = 1 << 13
+JOB_MISSED = 1 << 14
+JOB_SUBMITTED = 1 << 15
+JOB_MAX_INSTANCES = 1 << 16
+ALL_EVENTS = (1 << 17) - 1
+
+
+@dataclass(frozen=True)
+class SchedulerEvent:
+    """Something happened to the scheduler.
+
+    code: which, one of the constants above. alias: the store or executor concerned, None where there is none.
+    """
+
+    code: int
+    alias: str | None = None
+
+
+@dataclass(frozen=True)
+class JobEvent(SchedulerEvent):
+    """Something happened to a job: its id, and the alias of its store."""
+
+    job_id: str = ""
+    store: str | None = None
+
+
+@dataclass(frozen=True)
+class JobSubmissionEvent(JobEvent):
+    """A run was handed to an executor (JOB_SUBMITTED), or was not, because too many are in progress (JOB_MAX_INSTANCES).
+
+    scheduled_run_times: aware datetimes, oldest first; of more than 100, the first and the last.
+    """
+
+    scheduled_run_times: Sequence[datetime] = ()
+
+
+@dataclass(frozen=True)
+class JobExecutionEvent(JobEvent):
+    """A run ended (JOB_EXECUTED, JOB_ERROR) or came too late to begin (JOB_MISSED).
+
+    scheduled_run_time: when it was due, aware. return_value: what the function returned. exception: what it raised, with its
+    traceback as text.
+    """
+
+    scheduled_run_time: datetime | None = None
+    return_value: Any = None
+    exception: BaseException | None = None
+    traceback: str | None = None
+
+
+_Listener = Callable[[Any], Any]
+
+
+class _Listeners:
+    """The callbacks of one scheduler, with their masks."""
+
+    def __init__(self) -> None:
+        self._entries: tuple[tuple[_Listener, int], ...] = ()  # replaced, never changed: it is read without a lock
+        self.mask = 0  # what anybody listens to; an event nobody wants is not even made
+
+    def add(self, callback: _Listener, mask: int) -> None:
+        if not callable(callback):
+            raise TypeError(f"callback={callback!r}: not callable; give a function, or coroutine function, of one argument, the event")
+        if not isinstance(mask, int) or not mask & ALL_EVENTS:
+            raise ValueError(f"mask={mask!r}: no event has that code; combine codes such as JOB_EXECUTED | JOB_ERROR")
+        self._set((*self._entries, (callback, mask)))
+
+    def remove(self, callback: _Listener) -> None:
+        self._set(tuple(entry for entry in self._entries if entry[0] != callback))
+
+    def _set(self, entries: tuple[tuple[_Listener, int], ...]) -> None:
+        self._entries = entries
+        self.mask = functools.reduce(lambda all_masks, entry: all_masks | entry[1], entries, 0)
+
+    def tell(self, event: SchedulerEvent, start_coroutine: Callable[[Coroutine[Any, Any, Any]], None]) -> None:
+        """Call the listeners that want `event`; what a coroutine function returns goes to `start_coroutine`."""
+        for callback, mask in self._entries:
+            if mask & event.code:
+                try:
+                    result = callback(event)
+                    if inspect.iscoroutine(result):
+                        start_coroutine(result)
+                except Exception:
+                    _LOGGER.exception("listener %r raised for %r; the others still hear", callback, event)
+
+
+# === Time ===
+# Inside, an instant is an integer: microseconds of UTC since 1970. Local time exists only here and in the cron trigger.
+# A zone is asked for the offset of an instant, never for that of a local time, which may not exist or exist twice (PEP 495).
+
+_UTC = timezone.utc
+_EPOCH = datetime(1970, 1, 1, tzinfo=_UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_SECOND_US = 1_000_000
+_MINUTE_US = 60 * _SECOND_US
+_HOUR = 3600
+_DAY = 86400
+_FIRST_SECOND = -62_135_596_800 + 2 * _DAY  # what datetime can show, less two days for any offset
+_LAST_SECOND = 253_402_300_799 - 2 * _DAY
+
+
+class _Clock:
+    """The one that everything asks: wall time for what is due, monotonic time for how long to sleep."""
+
+    longest_sleep: float | None = 5.0  # seconds; timers are blind to suspend and to steps of the wall clock, so look again
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+def _to_us(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _from_us(instant_us: int, zone: tzinfo = _UTC) -> datetime:
+    moment = _EPOCH + timedelta(microseconds=instant_us)
+    return moment if zone is _UTC else moment.astimezone(zone)
+
+
+def _shown(instant_us: int | None, zone: tzinfo) -> str:
+    """Return an instant as people read it, to the second unless it has a fraction."""
+    if instant_us is None:
+        return "never"
+    moment = _from_us(instant_us, zone)
+    return f"{moment:%Y-%m-%d %H:%M:%S.%f %Z}" if moment.microsecond else f"{moment:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _parsed(value: object, field: str) -> datetime:
+    """Return the datetime, naive or aware, that a datetime, date or ISO 8601 string means."""
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    if isinstance(value, str):
+        try:  # before 3.11 fromisoformat does not know the Z of ISO 8601
+            return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", value.strip()))
+        except ValueError:
+            pass
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise kind(f"{field}={value!r}: not a date and time; give a datetime, a date, or an ISO 8601 string such as '2026-12-01 08:00'")
+
+
+def _instant_us(value: object, zone: tzinfo, field: str) -> int:
+    """Return the instant of a datetime, date or ISO 8601 string; a naive one is local time in `zone`."""
+    moment = _parsed(value, field)
+    return _offsets(zone).to_us(moment) if moment.utcoffset() is None else _to_us(moment)
+
+
+_Segment = tuple[int, int, int, int]  # start, end, offset in between, offset before start: seconds in which a zone has one offset
+
+
+class _Offsets:
+    """The UTC offsets of one time zone, in seconds, as segments of constant offset.
+
+    Found by asking the zone for the offset at instants a week apart and halving where it differs: `tzinfo` has no list of its changes, and
+    since 1970 no zone has gone there and back within a week. Computed in blocks of half a year, when needed, and kept.
+    """
+
+    _BLOCK_BITS = 24
+    _WEEK = 7 * _DAY
+
+    def __init__(self, zone: tzinfo) -> None:
+        self.zone = zone
+        self._blocks: dict[int, list[_Segment]] = {}
+        self._latest: _Segment = (0, 0, 0, 0)
+        if isinstance(zone, timezone):  # one offset for all times
+            offset = self._offset_at(0)
+            self._latest = (_FIRST_SECOND - 2 * _DAY, _LAST_SECOND + 2 * _DAY, offset, offset)
+
+    def segment(self, second: int) -> _Segment:
+        """Return the segment of the instant `second`. It may end where its block does, with the same offset after it."""
+        latest = self._latest  # a speed-up: schedules ask again and again for the same half year
+        if latest[0] <= second < latest[1]:
+            return latest
+        number = second >> self._BLOCK_BITS
+        block = self._blocks.get(number)
+        if block is None:
+            # From a day before, so that the first segment of a block still knows of a change that has just been.
+            block = self._scan((number << self._BLOCK_BITS) - _DAY, (number + 1) << self._BLOCK_BITS)
+            self._blocks[number] = block
+        found = next(segment for segment in block if second < segment[1])
+        self._latest = found
+        return found
+
+    def to_us(self, local: datetime) -> int:
+        """Return the instant of a naive local time; where there are two, or none, `fold` decides as in PEP 495."""
+        wall_us = (local - datetime(1970, 1, 1)) // _MICROSECOND
+        wall = wall_us // _SECOND_US
+        before, after = self.segment(wall - _DAY)[2], self.segment(wall + _DAY)[2]
+        valid = {offset for offset in (before, after) if self.segment(wall - offset)[2] == offset}
+        if len(valid) == 1:
+            offset = valid.pop()
+        else:
+            offset = after if local.fold else before
+        return wall_us - offset * _SECOND_US
+
+    def _offset_at(self, second: int) -> int:
+        moment = _from_us(min(max(second, _FIRST_SECOND), _LAST_SECOND) * _SECOND_US).astimezone(self.zone)
+        offset = moment.utcoffset()
+        assert offset is not None
+        return int(offset.total_seconds())
+
+    def _scan(self, start: int, end: int) -> list[_Segment]:
+        segments: list[_Segment] = []
+        before, offset, probe = self._offset_at(start - 1), self._offset_at(start), start
+        while probe < end:
+            following = min(probe + self._WEEK, end)
+            if self._offset_at(following) == offset:
+                probe = following
+                continue
+            change = self._first_change(probe, following, offset)
+            if change == end:
+                break
+            segments.append((start, change, offset, before))
+            before, offset, start, probe = offset, self._offset_at(change), change, change
+        segments.append((start, end, offset, before))
+        return segments
+
+    def _first_change(self, low: int, high: int, offset: int) -> int:
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self._offset_at(middle) == offset:
+                low = middle
+            else:
+                high = middle
+        return high
+
+
+_OFFSETS: dict[int, _Offsets] = {}  # by id, since tzinfo objects need not be hashable; each entry keeps its zone, so that ids stay true
+
+
+def _offsets(zone: tzinfo) -> _Offsets:
+    found = _OFFSETS.get(id(zone))
+    if found is None:
+        if len(_OFFSETS) > 500:  # somebody makes zones by the thousand
+            _OFFSETS.clear()
+        found = _OFFSETS[id(zone)] = _Offsets(zone)
+    return found
+
+
+def _named_zone(name: str) -> tzinfo:
+    """Return the zone of that name. Raises ValueError where it is unknown, or where there is no time zone database."""
+    if name.upper() in ("UTC", "ETC/UTC"):
+        return _UTC
+    import zoneinfo  # here, because a schedule in UTC needs none of it
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        known = zoneinfo.available_timezones()
+    if not known:
+        raise ValueError(
+            f"timezone={name!r}: this Python finds no time zone database; install the package tzdata"
+            " (pip install tzdata), or the system's own (on Debian: apt-get install tzdata)"
+        )
+    raise ValueError(f"timezone={name!r}: no such time zone{_nearest(name, known)}; names are like 'Europe/Paris' or 'UTC'")
+
+
+def _timezone(value: object) -> tzinfo:
+    """Return the zone that a name, a tzinfo (a pytz zone is one), or None (the local zone) means."""
+    if value is None:
+        return _local_zone()
+    if isinstance(value, tzinfo):
+        return _UTC if str(value) == "UTC" else value
+    if isinstance(value, str):
+        return _named_zone(value)
+    raise TypeError(f"timezone={value!r}: not a time zone; give a name such as 'Europe/Paris', or a tzinfo object")
+
+
+class _SystemZone(tzinfo):
+    """The system's own rules (localtime(3)), for where the local zone has no name that a database knows."""
+
+    def fromutc(self, dt: datetime) -> datetime:
+        local = time.localtime(_to_us(dt.replace(tzinfo=_UTC)) // _SECOND_US)
+        shifted = dt + timedelta(seconds=local.tm_gmtoff)
+        return shifted.replace(fold=int(self.utcoffset(shifted.replace(fold=0)) != timedelta(seconds=local.tm_gmtoff)))
+
+    def utcoffset(self, dt: datetime | None) -> timedelta:
+        return timedelta(seconds=self._local(dt).tm_gmtoff)
+
+    def tzname(self, dt: datetime | None) -> str:
+        return self._local(dt).tm_zone
+
+    def dst(self, dt: datetime | None) -> None:
+        return None
+
+    def _local(self, dt: datetime | None) -> time.struct_time:
+        if dt is None:
+            return time.localtime()
+        naive = dt.replace(tzinfo=None)
+        guess = time.localtime((naive - datetime(1970, 1, 1)).total_seconds() - _DAY).tm_gmtoff
+        first = time.localtime((naive - datetime(1970, 1, 1)).total_seconds() - guess)
+        if not dt.fold:
+            return first
+        later = time.localtime((naive - datetime(1970, 1, 1)).total_seconds() + _DAY)
+        return time.localtime((naive - datetime(1970, 1, 1)).total_seconds() - later.tm_gmtoff)
+
+    def __repr__(self) -> str:
+        return f"<local zone {'/'.join(time.tzname)}>"
+
+
+_LOCALTIME = "/etc/localtime"
+_TIMEZONE_FILE = "/etc/timezone"
+_POSIX_RULE = re.compile(r"(<[^>]+>|[A-Za-z]{3,})[+-]?\d")  # as in TZ=CET-1CEST,M3.5.0,M10.5.0/3; see tzset(3)
+_SYSTEM_ZONE = _SystemZone()
+
+
+def _local_zone() -> tzinfo:
+    """Return the local zone: of TZ, else of /etc/localtime, else of /etc/timezone, else the system's rules without a name."""
+    setting = os.environ.get("TZ")
+    if setting is not None:
+        name = setting.lstrip(":")
+        return _zone_of_setting(name) if name else _UTC  # an empty TZ means UTC, tzset(3)
+    for name in (_link_name(), _file_name()):
+        zone = name and _zone_if_known(name)
+        if zone:
+            return zone
+    return _SYSTEM_ZONE
+
+
+def _zone_of_setting(name: str) -> tzinfo:
+    if os.path.isabs(name):
+        name = name.rpartition("zoneinfo/")[2]
+    zone = _zone_if_known(name)
+    if zone is None:
+        return _SYSTEM_ZONE if _POSIX_RULE.match(name) or os.path.isabs(name) else _named_zone(name)
+    return zone
+
+
+def _zone_if_known(name: str) -> tzinfo | None:
+    try:
+        return _named_zone(name)
+    except ValueError:
+        return None
+
+
+def _link_name() -> str | None:
+    try:
+        target = os.readlink(_LOCALTIME)  # one step: the database's own links lead to other names of the zone
+    except OSError:
+        return None
+    return re.sub("^(posix|right)/", "", target.partition("zoneinfo/")[2]) or None
+
+
+def _file_name() -> str | None:
+    try:
+        with open(_TIMEZONE_FILE, encoding="utf-8") as file:
+            return file.read().strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+# === Triggers ===
+# A trigger is a function from one run time to the next, without state: asked twice, it answers the same.
+# Local times that a clock change skips or repeats: see CronTrigger. Intervals are elapsed time, which no clock change touches.
+
+
+class BaseTrigger(ABC):
+    """What decides when a job runs. A subclass of your own implements `get_next_trigger_time`."""
+
+    __slots__ = ("__weakref__",)
+    _jitter_us = 0
+
+    @abstractmethod
+    def get_next_trigger_time(self, previous_time: datetime | None, now: datetime) -> datetime | None:
+        """Return the first run time after `previous_time`, or None when the schedule is over.
+
+        previous_time: the run time before, aware; None for the first. now: aware; decides only where the first run is.
+        """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_compute_us" in vars(cls):
+            setattr(cls, "_after_us", cls._compute_us)
+        elif "get_next_trigger_time" in vars(cls):  # what a user's class says counts, also when it extends a trigger of ours
+            setattr(cls, "_after_us", BaseTrigger._after_us)
+            setattr(cls, "_next_us", BaseTrigger._after_us)
+
+    def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        raise NotImplementedError
+
+    def _after_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        """Ask `get_next_trigger_time`, in `zone`, and check the answer: one that does not move on would run for ever."""
+        previous = None if previous_us is None else _from_us(previous_us, zone)
+        following = self.get_next_trigger_time(previous, _from_us(now_us, zone))
+        if following is None:
+            return None
+        if not isinstance(following, datetime) or following.utcoffset() is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{self!r} returned {following!r}; it must return an aware datetime, or None when it is over")
+        following_us = _to_us(following)
+        if previous_us is not None and following_us <= previous_us:
+            raise ValueError(f"{self!r} returned {following}, which is not after the time before, {previous}; it must return a later one")
+        return following_us
+
+    def _next_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        """Return the next run time with the jitter, if there is any."""
+        following = self._after_us(previous_us, now_us, zone)
+        if not self._jitter_us or following is None:
+            return following
+        return following + random.randrange(self._jitter_us + 1)
+
+    def _bound(self, zone: tzinfo, now_us: int) -> BaseTrigger:
+        """Return this trigger with what its arguments left open settled: the time zone, and where it starts."""
+        return self
+
+    def _unbound(self) -> BaseTrigger:
+        """Return this trigger as it was before it was bound to a start."""
+        return self
+
+    def _catch_up_us(self, due_us: int, now_us: int, zone: tzinfo) -> tuple[int, int | None]:
+        """Return the last run time up to `now_us`, given that `due_us` is one, and the one after it, without walking all between."""
+        last = due_us
+        for _ in range(32):  # first in steps, since a user's trigger may be exact only from one of its own times to the next
+            following = self._after_us(last, now_us, zone)
+            if following is None or following > now_us:
+                return last, self._next_us(last, now_us, zone)
+            last = following
+        low, back = last, _SECOND_US
+        while now_us - back > last:  # then look back 1 s, 2 s, 4 s, … for a time that has one after it that is not in the future
+            following = self._after_us(now_us - back, now_us, zone)
+            if following is not None and following <= now_us:
+                low = following
+                break
+            back *= 2
+        return self._halved_us(low, now_us - back // 2, now_us, zone)
+
+    def _halved_us(self, low: int, high: int, now_us: int, zone: tzinfo) -> tuple[int, int | None]:
+        """Find the last run time up to `now_us`, where `low` is one and none follows `high`."""
+        while True:
+            following = self._after_us(low, now_us, zone)
+            if following is None or following > now_us:
+                return low, self._next_us(low, now_us, zone)
+            low = following
+            middle = (low + high) // 2
+            if middle > low:
+                following = self._after_us(middle, now_us, zone)
+                if following is None or following > now_us:
+                    high = middle
+                else:
+                    low = following
+
+    def _arguments(self) -> dict[str, Any]:
+        """Return the arguments that make an equal trigger; for a user's class, its attributes."""
+        return dict(vars(self))
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return _comparable(self._arguments()) == _comparable(cast(BaseTrigger, other)._arguments())
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={_plain(value)!r}' for name, value in self._arguments().items())})"
+
+
+def _comparable(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return arguments with time zones as names: a zone by its name and as an object are the same one."""
+    return {name: str(value) if isinstance(value, tzinfo) else value for name, value in arguments.items()}
+
+
+def _plain(value: object) -> object:
+    """Return what `repr` is to show for an argument: of a zone its name, of a time its ISO 8601 string."""
+    if isinstance(value, tzinfo):
+        return str(value)
+    return str(value) if isinstance(value, date) else value
+
+
+class _BuiltinTrigger(BaseTrigger):
+    """What our triggers share: a zone, bounds, and the two faces of one computation (`_compute_us`, in microseconds)."""
+
+    __slots__ = ("_end_us", "_jitter_us", "_start_us", "_zone_given", "end_at", "start_at", "timezone")
+
+    def __init__(self, start_at: object, end_at: object, zone: object, jitter: object) -> None:
+        self._zone_given = zone is not None
+        self.start_at = None if start_at is None else _parsed(start_at, "start_at")
+        self.end_at = None if end_at is None else _parsed(end_at, "end_at")
+        self.timezone = _timezone(zone)
+        self._jitter_us = _jitter_us(jitter)
+        self._set_bounds()
+        if self._start_us is not None and self._end_us is not None and self._end_us < self._start_us:
+            raise ValueError(f"end_at={end_at!r}: before start_at={start_at!r}; it must be at or after it")
+
+    def _set_bounds(self) -> None:
+        self._start_us = None if self.start_at is None else _instant_us(self.start_at, self.timezone, "start_at")
+        self._end_us = None if self.end_at is None else _instant_us(self.end_at, self.timezone, "end_at")
+
+    @property
+    def jitter(self) -> float | None:
+        """The longest random delay of a run, in seconds; None for none."""
+        return self._jitter_us / _SECOND_US or None
+
+    def get_next_trigger_time(self, previous_time: datetime | None, now: datetime) -> datetime | None:
+        """Return the first run time after `previous_time`, or None when the schedule is over.
+
+        previous_time: the run time before; None for the first. now: decides only where the first run is. The result is in the trigger's
+        time zone. Raises ValueError for naive datetimes.
+        """
+        previous_us = None if previous_time is None else _aware_us(previous_time, "previous_time")
+        following = self._compute_us(previous_us, _aware_us(now, "now"), self.timezone)
+        if following is None:
+            return None
+        return _from_us(following + (random.randrange(self._jitter_us + 1) if self._jitter_us else 0), self.timezone)
+
+    def _bound(self, zone: tzinfo, now_us: int) -> BaseTrigger:
+        if self._zone_given or str(self.timezone) == str(zone):
+            return self
+        bound = self._copy()
+        bound.timezone = zone
+        bound._set_bounds()
+        return bound
+
+    def _copy(self) -> _BuiltinTrigger:
+        twin = type(self).__new__(type(self))
+        for kind in type(self).__mro__:
+            for name in getattr(kind, "__slots__", ()):
+                if name != "__weakref__" and hasattr(self, name):
+                    setattr(twin, name, getattr(self, name))
+        twin.__dict__.update(vars(self)) if hasattr(self, "__dict__") else None
+        return twin
+
+    def _options(self) -> dict[str, Any]:
+        """Return the arguments that all have, those not given left out."""
+        options = {"start_at": self.start_at, "end_at": self.end_at, "timezone": self.timezone if self._zone_given else None}
+        return {name: value for name, value in {**options, "jitter": self.jitter}.items() if value is not None}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade, (type(self), self._arguments())
+
+
+def _remade(kind: type[BaseTrigger], arguments: dict[str, Any]) -> BaseTrigger:
+    return kind(**arguments)
+
+
+def _aware_us(moment: datetime, field: str) -> int:
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f"{field}={moment!r}: not an aware datetime; give one with a tzinfo")
+    return _to_us(moment)
+
+
+def _jitter_us(jitter: object) -> int:
+    if jitter is None:
+        return 0
+    if isinstance(jitter, bool) or not isinstance(jitter, (int, float)) or not 0 <= jitter < float("inf"):
+        raise ValueError(f"jitter={jitter!r}: not a number of seconds, 0 or more")
+    return round(jitter * _SECOND_US)
+
+
+class DateTrigger(_BuiltinTrigger):
+    """Runs once, at `run_at`: a datetime, a date or an ISO 8601 string, local in `timezone` where naive; None means at once."""
+
+    __slots__ = ("_run_us", "run_at")
+
+    def __init__(self, run_at: datetime | date | str | None = None, timezone: str | tzinfo | None = None) -> None:
+        self.run_at = None if run_at is None else _parsed(run_at, "run_at")
+        super().__init__(None, None, timezone, None)
+
+    def _set_bounds(self) -> None:
+        super()._set_bounds()
+        self._run_us = None if self.run_at is None else _instant_us(self.run_at, self.timezone, "run_at")
+
+    def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        run_us = self._run_us
+        if run_us is None:
+            return now_us if previous_us is None else None
+        return run_us if previous_us is None or previous_us < run_us else None
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"run_at": self.run_at, **self._options()} if self.run_at else self._options()
+
+    def __str__(self) -> str:
+        return f"date[{'now' if self._run_us is None else _shown(self._run_us, self.timezone)}]"
+
+
+_INTERVAL_UNITS = {"weeks": 7 * _DAY, "days": _DAY, "hours": _HOUR, "minutes": 60, "seconds": 1}
+
+
+class IntervalTrigger(_BuiltinTrigger):
+    """Runs at equal distances of elapsed time, on a fixed grid from `start_at` (the first `now` + the interval where not given).
+
+    weeks … seconds: their sum is the interval; fractions are allowed, to the microsecond. start_at, end_at: datetime, date or ISO 8601
+    string; the last run is at or before `end_at`. jitter: each run is late by a random time up to that many seconds.
+    Raises ValueError for an interval that is not positive.
+    """
+
+    __slots__ = ("_anchor_us", "_step_us")
+
+    def __init__(
+        self,
+        weeks: float = 0,
+        days: float = 0,
+        hours: float = 0,
+        minutes: float = 0,
+        seconds: float = 0,
+        start_at: datetime | date | str | None = None,
+        end_at: datetime | date | str | None = None,
+        timezone: str | tzinfo | None = None,
+        jitter: float | None = None,
+    ) -> None:
+        self._step_us = _interval_us({"weeks": weeks, "days": days, "hours": hours, "minutes": minutes, "seconds": seconds})
+        self._anchor_us: int | None = None  # where the grid lies when no start is given; set when a job gets the trigger
+        super().__init__(start_at, end_at, timezone, jitter)
+
+    @property
+    def interval(self) -> timedelta:
+        """The distance from one run to the next."""
+        return timedelta(microseconds=self._step_us)
+
+    def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        step, start = self._step_us, self._start_us
+        if start is None:
+            after = now_us if previous_us is None else previous_us
+            following = after + step if self._anchor_us is None else after + step - (after - self._anchor_us) % step
+        else:
+            after = now_us - 1 if previous_us is None else previous_us
+            following = start if after < start else after + step - (after - start) % step
+        return following if self._end_us is None or following <= self._end_us else None
+
+    def _catch_up_us(self, due_us: int, now_us: int, zone: tzinfo) -> tuple[int, int | None]:
+        limit = now_us if self._end_us is None else min(now_us, self._end_us)
+        anchor = self._anchor_us if self._start_us is None else self._start_us
+        anchor = due_us if anchor is None else anchor
+        last = max(due_us, limit - (limit - anchor) % self._step_us)
+        return last, self._next_us(last, now_us, zone)
+
+    def _bound(self, zone: tzinfo, now_us: int) -> BaseTrigger:
+        bound = cast(IntervalTrigger, super()._bound(zone, now_us))
+        if self._start_us is not None or self._anchor_us is not None:
+            return bound
+        bound = cast(IntervalTrigger, self._copy()) if bound is self else bound
+        bound._anchor_us = now_us
+        return bound
+
+    def _unbound(self) -> BaseTrigger:
+        free = cast(IntervalTrigger, self._copy())
+        free._anchor_us = None
+        return free
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"seconds": _whole(self._step_us / _SECOND_US), **self._options()}
+
+    def __str__(self) -> str:
+        return f"interval[{self.interval}]"
+
+
+def _whole(number: float) -> float:
+    return int(number) if number == int(number) else number
+
+
+def _interval_us(units: dict[str, Any]) -> int:
+    seconds: float = 0
+    for unit, value in units.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise TypeError(f"{unit}={value!r}: not a number; give a number of {unit}, such as {unit}=2")
+        seconds += value * _INTERVAL_UNITS[unit]
+    given = ", ".join(f"{unit}={value!r}" for unit, value in units.items() if value) or "no argument"
+    if not seconds * _SECOND_US < 2**62:
+        raise ValueError(f"IntervalTrigger: {given}: the interval is too long")
+    interval_us = round(seconds * _SECOND_US)
+    if interval_us <= 0:
+        raise ValueError(f"IntervalTrigger: {given}: the interval is {seconds:g} seconds; it must be more than zero, as in minutes=5")
+    return interval_us
+
+
+_CRON_FIELDS = ("year", "month", "day", "week", "day_of_week", "hour", "minute", "second")
+_CRON_RANGES = {
+    "year": (1970, 9999),
+    "month": (1, 12),
+    "day": (1, 31),
+    "week": (1, 53),
+    "day_of_week": (0, 6),
+    "hour": (0, 23),
+    "minute": (0, 59),
+    "second": (0, 59),
+}
+_CRON_MINIMA = {"month": "1", "day": "1", "week": "*", "day_of_week": "*", "hour": "0", "minute": "0", "second": "0"}
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_ORDINALS = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1}
+_CRON_ALIASES = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_RANGE_PATTERN = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?")
+_NTH_PATTERN = re.compile(rf"(?P<nth>{'|'.join(_ORDINALS)})\s+(?P<weekday>{'|'.join(_WEEKDAYS)})")
+_CRONTAB_NTH_PATTERN = re.compile(rf"(?P<weekday>{'|'.join(_WEEKDAYS)}|[0-7])(?:(?P<last>l)|#(?P<n>[1-5]))")
+
+
+class _Field:
+    """One cron field: the numbers it matches as bits, and those of its days that depend on the month."""
+
+    __slots__ = ("bits", "last_day", "last_workday", "nth", "star", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.star = text.startswith("*")  # what crontab(5) calls unrestricted, and cron's clock change rule a wildcard
+        self.bits = 0
+        self.nth: tuple[tuple[int, int], ...] = ()  # (n, weekday) with n from 1, or -1 for the last
+        self.last_day = False
+        self.last_workday = False
+
+    def days_of_month(self, shift: int, length: int) -> int:
+        """Return the days, as bits from 1, that this field names by what month it is; `shift` is the weekday of the first."""
+        bits = 1 << length if self.last_day else 0
+        if self.last_workday:
+            weekday = (shift + length - 1) % 7
+            bits |= 1 << (length - max(weekday - 4, 0))
+        for nth, weekday in self.nth:
+            first = 1 + (weekday - shift) % 7
+            day = first + 7 * ((length - first) // 7 if nth == -1 else nth - 1)
+            bits |= 1 << day if day <= length else 0
+        return bits
+
+
+class _FieldParser:
+    """Parses the expressions of one field, in one of two dialects: keyword arguments, or crontab(5) with its Sundays 0 and 7."""
+
+    def __init__(self, field: str, crontab: bool) -> None:
+        self.field = field
+        self.crontab = crontab
+        self.low, self.high = _CRON_RANGES[field]
+        self.names: tuple[str, ...] = _MONTHS if field == "month" else _WEEKDAYS if field == "day_of_week" else ()
+        self.from_sunday = crontab and field == "day_of_week"
+
+    def parse(self, text: str) -> _Field:
+        result = _Field(text.strip().lower())
+        for item in result.text.split(","):
+            if not self._parse_day(item.strip(), result):
+                result.bits |= self._parse_range(item.strip(), text)
+        return result
+
+    def _parse_day(self, item: str, result: _Field) -> bool:
+        """Parse what names a day by what month it is; return False for anything else."""
+        if self.field == "day" and item == ("l" if self.crontab else "last"):
+            result.last_day = True
+        elif self.field == "day" and self.crontab and item == "lw":
+            result.last_workday = True
+        elif self.field == "day" and not self.crontab and (match := _NTH_PATTERN.fullmatch(item)):
+            result.nth += ((_ORDINALS[match["nth"]], _WEEKDAYS.index(match["weekday"])),)
+        elif self.from_sunday and (match := _CRONTAB_NTH_PATTERN.fullmatch(item)):
+            result.nth += ((-1 if match["last"] else int(match["n"]), self._number(match["weekday"], item) % 7),)
+        else:
+            return False
+        return True
+
+    def _parse_range(self, item: str, text: str) -> int:
+        match = _RANGE_PATTERN.fullmatch(item)
+        if not match or (match["first"] == "*" and match["last"]):
+            raise self._error(text, f"{item!r} is not understood")
+        first, last = self._bounds(match, text)
+        step, longest = int(match["step"] or 1), self.high - self.low + 1
+        if not 1 <= step <= longest:
+            raise self._error(text, f"the step of {item!r} is not in 1-{longest}")
+        if first > last:
+            low, high = (self.names[0], self.names[-1]) if self.names else (self.low, self.high)
+            raise self._error(text, f"{item!r} runs backwards, write {match['first']}-{high},{low}-{match['last']}")
+        if step == 1 and first >= 0:
+            return (2 << last) - (1 << first)
+        return functools.reduce(lambda bits, number: bits | 1 << (number % 7 if self.from_sunday else number), range(first, last + 1, step), 0)
+
+    def _bounds(self, match: re.Match[str], text: str) -> tuple[int, int]:
+        low, high = (-1, 5) if self.from_sunday else (self.low, self.high)
+        if match["first"] == "*":
+            return low, high
+        first = self._number(match["first"], text)
+        if not match["last"]:
+            return first, max(first, high) if match["step"] else first
+        last = self._number(match["last"], text)
+        return first, 6 if self.from_sunday and match["last"] == "sun" and first >= 0 else last  # as in sat-sun
+
+    def _number(self, word: str, text: str) -> int:
+        """Return the number of a word. A weekday of crontab(5) is from -1, for Sunday as 0, to 6, for Sunday as 7."""
+        if word in self.names:
+            number = self.names.index(word)
+            return number + self.low if not self.from_sunday or number < 6 else -1
+        if not word.isdigit() or not word.isascii():
+            raise self._error(text, f"{word!r} is not understood")
+        number = int(word)
+        high = 7 if self.from_sunday else self.high
+        if number < self.low or number > high:
+            raise self._error(text, f"{number} is {f'more than {high}' if number > high else f'less than {self.low}'}")
+        return number - 1 if self.from_sunday else number
+
+    def _error(self, text: str, problem: str) -> ValueError:
+        numbers = "0-7" if self.from_sunday else f"{self.low}-{self.high}"
+        names = f" or {self.names[0]}-{self.names[-1]}" if self.names else ""
+        more = ""
+        if self.field == "day":
+            more = ", L, LW" if self.crontab else ", last, 1st mon to 5th sun, last mon to last sun"
+        elif self.from_sunday:
+            more = ", 5L, mon#2"
+        takes = f"{self.field} takes {numbers}{names}, *, */n, a-b, a-b/n, a/n{more}, or a list of these with commas"
+        return ValueError(f"{self.field}={text!r}: {problem}; {takes}")
+
+
+@functools.lru_cache(maxsize=512)
+def _parsed_field(field: str, text: str, crontab: bool) -> _Field:
+    return _FieldParser(field, crontab).parse(text)
+
+
+def _lowest(bits: int) -> int:
+    return (bits & -bits).bit_length() - 1
+
+
+class _CronTable:
+    """When a cron expression matches, on a clock that has no time zone: a `wall` is seconds since 1970 on it."""
+
+    _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+    def __init__(self, fields: dict[str, _Field], crontab: bool) -> None:
+        self._seconds, self._minutes, self._hours = fields["second"].bits, fields["minute"].bits, fields["hour"].bits
+        self._months, self._day, self._weekday = fields["month"].bits, fields["day"], fields["day_of_week"]
+        self._years = None if fields["year"].text == "*" else fields["year"].bits
+        self._weeks = None if fields["week"].text == "*" else fields["week"].bits
+        self._either_day = crontab and not self._day.star and not self._weekday.star  # crontab(5): then one of the two is enough
+        self.wildcard = any(fields[name].star for name in ("second", "minute", "hour"))
+        self._first_second = _lowest(self._hours) * 3600 + _lowest(self._minutes) * 60 + _lowest(self._seconds)  # of a day
+        self._days: dict[int, int] = {}
+
+    def first_wall(self) -> int | None:
+        """Return a match, or None if there never is one; the days of the calendar repeat after 400 years."""
+        year = 2000 if self._years is None else _lowest(self._years)
+        return self.next_wall((date(year, 1, 1).toordinal() - self._EPOCH_ORDINAL) * _DAY)
+
+    def next_wall(self, wall: int) -> int | None:
+        """Return the first match at or after `wall`, or None if there is none before the year 9999."""
+        ordinal, second = divmod(wall, _DAY)
+        today = date.fromordinal(ordinal + self._EPOCH_ORDINAL)
+        days = self._days_of(today.year, today.month) >> today.day
+        if days & 1:
+            found = self._next_second(second)
+            if found >= 0:
+                return wall - second + found
+        days >>= 1
+        if days:
+            return (ordinal + 1 + _lowest(days)) * _DAY + self._first_second
+        return self._in_later_month(today.year, today.month)
+
+    def _in_later_month(self, year: int, month: int) -> int | None:
+        while True:
+            months = self._months >> (month + 1)
+            if months:
+                month += 1 + _lowest(months)
+            else:
+                year, month = year + 1, _lowest(self._months)
+                years = 1 if self._years is None else self._years >> year
+                if not years or year + _lowest(years) >= 9999:
+                    return None
+                year += _lowest(years)
+            days = self._days_of(year, month)
+            if days:
+                return (date(year, month, _lowest(days)).toordinal() - self._EPOCH_ORDINAL) * _DAY + self._first_second
+
+    def _next_second(self, second: int) -> int:
+        """Return the first matching second of a day at or after `second`, or -1."""
+        hour, rest = divmod(second, 3600)
+        if self._hours >> hour & 1:
+            minute, rest = divmod(rest, 60)
+            minutes = self._minutes >> minute
+            if minutes & 1:
+                seconds = self._seconds >> rest
+                if seconds:
+                    return second + _lowest(seconds)
+            minutes >>= 1
+            if minutes:
+                return hour * 3600 + (minute + 1 + _lowest(minutes)) * 60 + _lowest(self._seconds)
+        hours = self._hours >> (hour + 1)
+        return (hour + 1 + _lowest(hours)) * 3600 + self._first_second % 3600 if hours else -1
+
+    def _days_of(self, year: int, month: int) -> int:
+        """Return the matching days of a month as bits from 1."""
+        key = year << 4 | month
+        days = self._days.get(key)
+        if days is None:
+            if len(self._days) > 100:
+                self._days.clear()
+            days = self._days[key] = self._computed_days(year, month)
+        return days
+
+    def _computed_days(self, year: int, month: int) -> int:
+        if not self._months >> month & 1 or (self._years is not None and not self._years >> year & 1):
+            return 0
+        first = date(year, month, 1)
+        length = 31 if month == 12 else (date(year, month + 1, 1) - first).days
+        shift = first.weekday()
+        weekday_bits = sum(self._weekday.bits << 7 * week for week in range(6)) >> shift << 1
+        by_day = self._day.bits | self._day.days_of_month(shift, length)
+        by_weekday = weekday_bits | self._weekday.days_of_month(shift, length)
+        days = (by_day | by_weekday if self._either_day else by_day & by_weekday) & (2 << length) - 2
+        if self._weeks is not None:
+            in_week = (day for day in range(1, length + 1) if self._weeks >> date(year, month, day).isocalendar()[1] & 1)
+            days &= sum(1 << day for day in in_week)
+        return days
+
+
+@functools.lru_cache(maxsize=512)
+def _cron_table(texts: tuple[str, ...], crontab: bool) -> _CronTable:
+    fields = {field: _parsed_field(field, text, crontab) for field, text in zip(_CRON_FIELDS, texts)}
+    table = _CronTable(fields, crontab)
+    if table.first_wall() is None:
+        given = ", ".join(f"{field}={text!r}" for field, text in zip(_CRON_FIELDS, texts) if text not in ("*", "0"))
+        raise ValueError(f"{given}: no date matches all of these, so it would never run; change one of them")
+    return table
+
+
+class CronTrigger(_BuiltinTrigger):
+    """Runs whenever the local time matches all fields: numbers, or expressions such as `*/5`, `mon-fri`, `1st mon`, `last`.
+
+    Fields smaller than the smallest one given start at their minimum, larger ones are `*`; Monday is 0. start_at, end_at: datetime, date or
+    ISO 8601 string. timezone: a name or tzinfo. jitter: each run is late by a random time up to that many seconds.
+    Raises ValueError for an expression that is wrong, or can never match.
+
+    Clock changes, as Debian's cron(8) handles them. A wildcard is a second, minute or hour that begins with `*`. With one, it runs at every
+    instant whose local time matches: not in a gap, twice in a repeat. Without one, a local time that exists twice runs the first time only,
+    and those that fall into a gap shorter than three hours run once, at its end.
+    """
+
+    __slots__ = ("_fields", "_table", "crontab")
+    _LONGEST_GAP = 3 * _HOUR
+
+    def __init__(
+        self,
+        year: int | str | None = None,
+        month: int | str | None = None,
+        day: int | str | None = None,
+        week: int | str | None = None,
+        day_of_week: int | str | None = None,
+        hour: int | str | None = None,
+        minute: int | str | None = None,
+        second: int | str | None = None,
+        start_at: datetime | date | str | None = None,
+        end_at: datetime | date | str | None = None,
+        timezone: str | tzinfo | None = None,
+        jitter: float | None = None,
+    ) -> None:
+        values = (year, month, day, week, day_of_week, hour, minute, second)
+        self.crontab: str | None = None  # the expression, for a trigger made by from_crontab
+        self._fields = {field: _field_text(field, value) for field, value in zip(_CRON_FIELDS, values) if value is not None}
+        if not self._fields:
+            raise ValueError("CronTrigger(): no field given; give at least one, such as hour=8 or minute='*/5'")
+        smallest = max(map(_CRON_FIELDS.index, self._fields))
+        defaults = ("*" if index < smallest else _CRON_MINIMA.get(field, "*") for index, field in enumerate(_CRON_FIELDS))
+        self._table = _cron_table(tuple(self._fields.get(field, text) for field, text in zip(_CRON_FIELDS, defaults)), False)
+        super().__init__(start_at, end_at, timezone, jitter)
+
+    @classmethod
+    def from_crontab(cls, expression: str, timezone: str | tzinfo | None = None) -> CronTrigger:
+        """Return the trigger of a crontab(5) line: minute, hour, day of month, month, day of week; a sixth, leading, field is seconds.
+
+        0 and 7 are Sunday; of day of month and day of week, where neither begins with `*`, one is enough. Further: `L` and `LW` (the last
+        day, the last workday of the month), `5L` (the last Friday), `mon#2` (the second Monday), `@hourly` to `@yearly`.
+        """
+        texts = _crontab_fields(expression)
+        trigger = cls.__new__(cls)
+        trigger.crontab = expression.strip()
+        trigger._fields = {}
+        trigger._table = _cron_table(texts, True)
+        _BuiltinTrigger.__init__(trigger, None, None, timezone, None)
+        return trigger
+
+    def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        second = -(-now_us // _SECOND_US) if previous_us is None else previous_us // _SECOND_US + 1
+        if self._start_us is not None:
+            second = max(second, -(-self._start_us // _SECOND_US))
+        found = self._first_from(second)
+        if found is None or (self._end_us is not None and found * _SECOND_US > self._end_us):
+            return None
+        return found * _SECOND_US
+
+    def _first_from(self, second: int) -> int | None:
+        """Return the first run at or after the instant `second`, walking over the zone's segments of constant offset."""
+        offsets, next_wall, wildcard = _offsets(self.timezone), self._table.next_wall, self._table.wildcard
+        wall: int | None = None
+        searched = 0
+        while True:
+            start, end, offset, before = offsets.segment(second)
+            lower = second + offset
+            if not wildcard and offset != before:
+                if offset < before:
+                    lower = max(lower, start + before)  # the repeated times have run before the change
+                elif second == start and offset - before < self._LONGEST_GAP:
+                    skipped = next_wall(start + before)
+                    if skipped is not None and skipped < start + offset:
+                        return start
+            if wall is None or not searched <= lower <= wall:  # else the last answer still holds
+                wall, searched = next_wall(lower), lower
+                if wall is None:
+                    return None
+            if wall - offset < end:
+                return wall - offset
+            if end >= _LAST_SECOND:
+                return None
+            second = end
+
+    def _arguments(self) -> dict[str, Any]:
+        if self.crontab is not None:
+            return {"expression": self.crontab, **self._options()}
+        return {**self._fields, **self._options()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remade if self.crontab is None else _remade_crontab, (type(self), self._arguments())
+
+    def __str__(self) -> str:
+        shown = repr(self.crontab) if self.crontab is not None else ", ".join(f"{field}={text!r}" for field, text in self._fields.items())
+        return f"cron[{shown}]"
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self.crontab is None else super().__repr__().replace("(expression=", ".from_crontab(", 1)
+
+
+def _remade_crontab(kind: type[CronTrigger], arguments: dict[str, Any]) -> CronTrigger:
+    return kind.from_crontab(**arguments)
+
+
+def _field_text(field: str, value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        raise TypeError(f"{field}={value!r}: not a number or an expression; give one such as 5 or '*/5'")
+    return str(value).strip()
+
+
+def _crontab_fields(expression: str) -> tuple[str, ...]:
+    """Return the texts of a crontab(5) line in the order of `_CRON_FIELDS`."""
+    if not isinstance(expression, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"expression={expression!r}: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'")
+    line = expression.strip()
+    if line.startswith("@") and line.lower() not in _CRON_ALIASES:
+        raise ValueError(f"expression={expression!r}: not a known name; the names are {', '.join(_CRON_ALIASES)}")
+    texts = _CRON_ALIASES.get(line.lower(), line).split()
+    if len(texts) not in (5, 6):
+        raise ValueError(
+            f"expression={expression!r}: {len(texts)} fields; a crontab line has five, minute hour day month weekday,"
+            " or six, with the second first"
+        )
+    second, minute, hour, day, month, weekday = texts if len(texts) == 6 else ["0", *texts]
+    return "*", month, day, "*", weekday, hour, minute, second
+
+
+class _CombinedTrigger(_BuiltinTrigger):
+    """What `AndTrigger` and `OrTrigger` share: a list of triggers."""
+
+    __slots__ = ("triggers",)
+
+    def __init__(self, triggers: Iterable[BaseTrigger], jitter: float | None = None) -> None:
+        self.triggers = tuple(triggers)
+        name = type(self).__name__
+        if not self.triggers:
+            raise ValueError(f"{name}([]): no trigger given; give a list of them")
+        for trigger in self.triggers:
+            if not isinstance(trigger, BaseTrigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"{name}: {trigger!r} is not a trigger; give instances such as CronTrigger(hour=8)")
+            if trigger._jitter_us:
+                raise ValueError(f"{name}: {trigger!r} has a jitter, which would hide its run times; give the jitter to the {name}")
+        super().__init__(None, None, next((zone for zone in map(_zone_of, self.triggers) if zone is not None), None), jitter)
+
+    def _bound(self, zone: tzinfo, now_us: int) -> BaseTrigger:
+        members = [trigger._bound(zone, now_us) for trigger in self.triggers]
+        if all(member is trigger for member, trigger in zip(members, self.triggers)):
+            return self
+        return type(self)(members, self.jitter)
+
+    def _unbound(self) -> BaseTrigger:
+        return type(self)([trigger._unbound() for trigger in self.triggers], self.jitter)
+
+    def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        members = [trigger._bound(zone, now_us if previous_us is None else previous_us) for trigger in self.triggers]
+        return self._combined_us(members, previous_us, now_us, zone)
+
+    def _combined_us(self, members: list[BaseTrigger], previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        raise NotImplementedError
+
+    def _arguments(self) -> dict[str, Any]:
+        return {"triggers": list(self.triggers), **({"jitter": self.jitter} if self._jitter_us else {})}
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__[:-7].lower()}[{', '.join(map(str, self.triggers))}]"
+
+
+def _zone_of(trigger: BaseTrigger) -> tzinfo | None:
+    return getattr(trigger, "timezone", None)
+
+
+class AndTrigger(_CombinedTrigger):
+    """Runs when all its triggers do. jitter: each run is late by a random time up to that many seconds.
+
+    If they do not agree within 10,000 steps from one candidate to the next, the schedule is over.
+    """
+
+    __slots__ = ()
+    _STEPS = 10_000
+
+    def _combined_us(self, members: list[BaseTrigger], previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        for _ in range(self._STEPS):
+            times = [member._after_us(previous_us, now_us, zone) for member in members]
+            known = [found for found in times if found is not None]
+            if len(known) < len(times):
+                return None
+            latest = max(known)
+            if min(known) == latest:
+                return latest
+            previous_us = latest - 1
+        return None
+
+
+class OrTrigger(_CombinedTrigger):
+    """Runs when any of its triggers does. jitter: each run is late by a random time up to that many seconds."""
+
+    __slots__ = ()
+
+    def _combined_us(self, members: list[BaseTrigger], previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
+        times = (member._after_us(previous_us, now_us, zone) for member in members)
+        return min((found for found in times if found is not None), default=None)
+
+
+_TRIGGERS: dict[str, Callable[..., BaseTrigger]] = {"date": DateTrigger, "interval": IntervalTrigger, "cron": CronTrigger}
+
+
+# === Jobs ===
+# A job is a function, its arguments, a trigger and options. Its store owns it: whoever changes one goes through the store, which counts
+# revisions, so that a change and a claim at the same instant can't both win.
+
+
+class _Callee:
+    """What is known of a callable: whether it is a coroutine function, its reference, and which calls fit its signature."""
+
+    __slots__ = ("is_coroutine", "name", "reference", "shapes")
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self.is_coroutine = _is_coroutine_function(fn)
+        target = _unwrapped(fn)
+        self.name: str = getattr(target, "__qualname__", None) or type(target).__qualname__
+        self.reference = f"{getattr(target, '__module__', None) or type(target).__module__}:{self.name}"
+        self.shapes: set[tuple[int, tuple[str, ...]]] = set()  # calls that fit: number of positional arguments, names of the others
+
+
+_CALLEES: weakref.WeakKeyDictionary[Callable[..., Any], _Callee] = weakref.WeakKeyDictionary()
+
+
+def _callee(fn: Callable[..., Any]) -> _Callee:
+    try:
+        found = _CALLEES.get(fn)
+        if found is None:
+            found = _CALLEES[fn] = _Callee(fn)
+    except TypeError:  # can't be hashed, or not be referenced weakly
+        found = _Callee(fn)
+    return found
+
+
+def _unwrapped(fn: Any) -> Any:
+    while isinstance(fn, functools.partial):
+        fn = cast("functools.partial[Any]", fn).func
+    return fn
+
+
+def _is_coroutine_function(fn: Any) -> bool:
+    target = _unwrapped(fn)
+    if inspect.isclass(target):  # a call makes an instance; its own `__call__` is another matter
+        return False
+    return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))
+
+
+def _check_callable(fn: object) -> Callable[..., Any]:
+    """Return the callable that `fn` is, or names as 'package.module:some.object'."""
+    if isinstance(fn, str):
+        fn = _resolved(fn, "fn")
+    if not callable(fn):
+        raise TypeError(f"fn={fn!r}: not callable; give a function, or a reference such as 'package.module:function'")
+    target = _unwrapped(fn)
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise TypeError(f"fn={fn!r}: a generator function, of which a call runs nothing; give a plain or coroutine function")
+    return fn
+
+
+def _resolved(reference: str, field: str) -> Any:
+    """Return the object that 'module:attribute.path' names. Raises ValueError or LookupError, saying which half is wrong."""
+    module_name, colon, path = reference.partition(":")
+    if not colon or not module_name or not path:
+        raise ValueError(f"{field}={reference!r}: not a reference; write it as 'package.module:object'")
+    import importlib
+
+    try:
+        found = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise
+        raise LookupError(f"{field}={reference!r}: there is no module {error.name!r}; write it as 'package.module:object'") from None
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise LookupError(f"{field}={reference!r}: {found!r} has no {name!r}{_nearest(name, dir(found))}") from None
+    return found
+
+
+def _check_arguments(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Raise TypeError, naming the parameter, where the function can't be called with these."""
+    callee, shape = _callee(fn), (len(args), tuple(kwargs))
+    if shape in callee.shapes:
+        return
+    try:
+        signature = inspect.signature(fn)
+    except (ValueError, TypeError):  # some built-in functions have none
+        return
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        given = f"args={args!r}, kwargs={dict(kwargs)!r}"
+        raise TypeError(f"{given}: do not fit {callee.name}{signature}: {error}; give what it takes as args=[…] or kwargs={{…}}") from None
+    callee.shapes.add(shape)
+
+
+_Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any], bool]  # function, its arguments, whether it is a coroutine function
+
+
+class Job:
+    """A function and when it runs. `add_job` makes it; change it through its methods, or those of the scheduler.
+
+    `next_run_time` is an aware datetime, or None while the job is paused; `pending` is True until the scheduler that it was added to has
+    started. With a memory store, the object always shows the current values.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_call",
+        "_due_us",
+        "_entry",
+        "_revision",
+        "_scheduler",
+        "coalesce",
+        "executor",
+        "id",
+        "max_instances",
+        "mistrigger_grace_time",
+        "name",
+        "pending",
+        "store_alias",
+        "trigger",
+    )
+
+    id: str
+    name: str
+    trigger: BaseTrigger
+    executor: str
+    store_alias: str
+    coalesce: bool
+    max_instances: int
+    mistrigger_grace_time: float | None
+    pending: bool
+    _call: _Call  # in one piece, so that no run sees half of a change
+    _due_us: int | None  # the next run time; None: paused
+    _entry: object  # the memory store's: its place in the queue
+    _revision: int  # changes with every write; whoever writes compares it first
+    _scheduler: BaseScheduler | None
+
+    def __init__(self, scheduler: BaseScheduler | None, id: str, store_alias: str, options: Mapping[str, Any]) -> None:
+        self._scheduler = scheduler
+        self.id = id
+        self.store_alias = store_alias
+        self.pending = True
+        self._due_us = None
+        self._entry = None
+        self._revision = 0
+        for name, value in options.items():
+            setattr(self, name, value)
+
+    @property
+    def fn(self) -> Callable[..., Any]:
+        """What is called."""
+        return self._call[0]
+
+    @property
+    def args(self) -> tuple[Any, ...]:
+        """Its positional arguments."""
+        return self._call[1]
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """Its keyword arguments."""
+        return dict(self._call[2])
+
+    @property
+    def next_run_time(self) -> datetime | None:
+        """When it runs next, in the time zone of its trigger; None while it is paused."""
+        return None if self._due_us is None else _from_us(self._due_us, self._zone)
+
+    @property
+    def _zone(self) -> tzinfo:
+        zone = getattr(self.trigger, "timezone", None)
+        if isinstance(zone, tzinfo):
+            return zone
+        return self._scheduler.timezone if self._scheduler else _UTC
+
+    def _owner(self) -> BaseScheduler:
+        if self._scheduler is None:
+            raise JobLookupError(f"job {self.id!r} belongs to no scheduler; get it from one, by get_job(id)")
+        return self._scheduler
+
+    def update(self, **changes: Any) -> Job:
+        """Change options, as `AsyncIOScheduler.update_job`; return the job."""
+        return self._owner().update_job(self.id, self.store_alias, **changes)
+
+    def reschedule(self, trigger: BaseTrigger | str | None = None, **trigger_args: Any) -> Job:
+        """Give it another trigger, as `AsyncIOScheduler.reschedule_job`; return the job."""
+        return self._owner().reschedule_job(self.id, self.store_alias, trigger, **trigger_args)
+
+    def pause(self) -> Job:
+        """Let it not run until it is resumed; return the job."""
+        return self._owner().pause_job(self.id, self.store_alias)
+
+    def resume(self) -> Job | None:
+        """Let it run again; return the job, or None where its schedule was over and it was removed."""
+        return self._owner().resume_job(self.id, self.store_alias)
+
+    def delete(self) -> None:
+        """Remove it from its scheduler."""
+        self._owner().delete_job(self.id, self.store_alias)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and (self.id, self.store_alias) == (other.id, other.store_alias)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"<Job {self.id!r} {self.trigger} next run: {self._next_shown()}>"
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.trigger}, next run: {self._next_shown()})"
+
+    def _next_shown(self) -> str:
+        return "paused" if self._due_us is None else _shown(self._due_us, self._zone)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a custom store that copies or pickles jobs is to keep; the scheduler is not part of it."""
+        left_out = ("__weakref__", "_scheduler", "_entry", "pending")
+        return {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self._scheduler, self._entry, self.pending = None, None, False
+        for name, value in state.items():
+            setattr(self, name, value)
+
+
+class _JobList(list[Job]):
+    """A list of jobs that a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        import html  # here, because only a notebook needs it
+
+        head = "<tr><th>id</th><th>name</th><th>trigger</th><th>next run</th><th>store</th><th>executor</th></tr>"
+        rows = [(job.id, job.name, str(job.trigger), job._next_shown(), job.store_alias, job.executor) for job in self]
+        body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+        return f"<table>{head}{body}</table>"
+
+
+_JOB_DEFAULTS: dict[str, Any] = {"coalesce": True, "max_instances": 1, "mistrigger_grace_time": None}
+_JOB_OPTIONS = ("fn", "args", "kwargs", "name", "trigger", "executor", *_JOB_DEFAULTS, "next_run_time")
+_ADD_OPTIONS = (*_JOB_OPTIONS, "id", "store", "replace_existing")
+_PEER_NAMES = {  # what APScheduler calls our arguments
+    "func": "fn",
+    "misfire_grace_time": "mistrigger_grace_time",
+    "jobstore": "store",
+    "run_date": "run_at",
+    "start_date": "start_at",
+    "end_date": "end_at",
+}
+
+
+def _check_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options of a job, those that are given, in the form that the job keeps them; `next_run_time` and `trigger` are not among them."""
+    checked: dict[str, Any] = {}
+    for name, value in options.items():
+        check = _OPTION_CHECKS.get(name)
+        checked[name] = check(value) if check else value
+    return checked
+
+
+def _check_name(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"name={value!r}: not a name; give a string that is not empty")
+    return value
+
+
+def _check_id(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"id={value!r}: not an id; give a string that is not empty, or nothing for a random one")
+    return value
+
+
+def _check_alias(value: Any) -> str:
+    if not isinstance(value, str) or not value:
+        raise TypeError(f"alias={value!r}: not an alias; give a string such as 'default'")
+    return value
+
+
+def _check_args(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"args={value!r}: not a list of arguments; write args=[{value!r}]")
+    return tuple(cast(Iterable[Any], value))
+
+
+def _check_kwargs(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in cast(Mapping[Any, Any], value)):
+        raise TypeError(f"kwargs={value!r}: not a dictionary with names as keys; write kwargs={{'name': value}}")
+    return dict(cast(Mapping[str, Any], value)) if value else _NO_KWARGS
+
+
+def _check_coalesce(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"coalesce={value!r}: not True or False")
+    return value
+
+
+def _check_max_instances(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"max_instances={value!r}: not a whole number from 1")
+    return value
+
+
+def _check_grace(value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise ValueError(f"mistrigger_grace_time={value!r}: not a number of seconds above 0; give None for however late")
+    return value
+
+
+_NO_KWARGS: Mapping[str, Any] = {}  # shared by all jobs without; nobody changes it
+_OPTION_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "fn": _check_callable,
+    "args": _check_args,
+    "kwargs": _check_kwargs,
+    "name": _check_name,
+    "executor": _check_alias,
+    "coalesce": _check_coalesce,
+    "max_instances": _check_max_instances,
+    "mistrigger_grace_time": _check_grace,
+}
+
+
+def _reject_unknown(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    """Raise TypeError for the first name that is not known, with ours for an APScheduler name, or else the nearest."""
+    accepted = tuple(known)
+    for name in names:
+        if name not in accepted:
+            ours = _PEER_NAMES.get(name)
+            hint = f"; here it is called {ours!r}" if ours else _nearest(name, accepted)
+            raise TypeError(f"{name}: {where} has no such argument{hint}")
+
+
+def _made_trigger(trigger: BaseTrigger | str | None, arguments: Mapping[str, Any], where: str) -> BaseTrigger:
+    """Return the trigger that an instance, or a name with its arguments, means; None is `date`."""
+    if isinstance(trigger, BaseTrigger):
+        _reject_unknown(arguments, _ADD_OPTIONS, f"{where} with a trigger instance")
+        return trigger
+    kind = "date" if trigger is None else trigger
+    if not isinstance(kind, str) or kind not in _TRIGGERS:  # pyright: ignore[reportUnnecessaryIsInstance]
+        near = _nearest(kind, _TRIGGERS) if isinstance(kind, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise _kind_error(kind, f"trigger={trigger!r}: not a trigger; give an instance, or one of {_listed(_TRIGGERS)}{near}")
+    accepted = _trigger_parameters(kind)
+    for name in arguments if trigger is None else ():
+        users = [other for other in _TRIGGERS if name in _trigger_parameters(other)]
+        if users and name not in accepted:
+            raise TypeError(f"{name}: an argument of the trigger {' and '.join(users)}; write trigger={users[0]!r}")
+    _reject_unknown(arguments, (*accepted, *_ADD_OPTIONS), f"{where} with the trigger {kind!r}")
+    return _TRIGGERS[kind](**arguments)
+
+
+def _kind_error(value: object, message: str) -> Exception:
+    return ValueError(message) if isinstance(value, str) else TypeError(message)
+
+
+@functools.lru_cache(maxsize=None)
+def _trigger_parameters(kind: str) -> tuple[str, ...]:
+    return tuple(inspect.signature(_TRIGGERS[kind]).parameters)
+
+
+# === Records ===
+# A run is one occurrence that a scheduler has claimed, or, after a backlog without coalescing, a range of them that it walks one by one.
+# It is claimed, begins at most once, and is over; `first`, `last` and the cursor are plain numbers, so that a store can keep them.
+
+_CURRENT: contextvars.ContextVar[_Run | None] = contextvars.ContextVar("asyncz_current_run", default=None)
+_LISTED = 100  # so many single times are told of one by one; of more, the first and the last
+
+
+class _RunState(Enum):
+    CLAIMED = "claimed"
+    BEGUN = "begun"
+    OVER = "over"
+
+
+class _Run:
+    """One run from its claim to its end."""
+
+    __slots__ = ("call", "cursor_us", "future", "job", "last_us", "scheduler", "state", "stop_us", "store", "task", "trigger")
+
+    def __init__(self, scheduler: BaseScheduler, store: BaseStore, job: Job, first_us: int, last_us: int) -> None:
+        self.scheduler = scheduler
+        self.store = store
+        self.job = job
+        self.call, self.trigger = job._call, job.trigger  # as they were when it was claimed
+        self.cursor_us: int | None = first_us  # the next time to run; None after the last
+        self.last_us = last_us
+        self.stop_us = last_us  # how far `call_plain` and `call_coroutine` go; the last, except for a custom executor
+        self.state = _RunState.CLAIMED
+        self.task: asyncio.Future[Any] | None = None  # what to cancel, where there is something
+        self.future: Future[Any] | None = None  # whom `run_job` promised the result
+
+    def times_us(self) -> Iterator[int]:
+        """Yield the times from the cursor to the last, without moving it."""
+        current = self.cursor_us
+        while current is not None:
+            yield current
+            current = self.time_after_us(current)
+
+    def time_after_us(self, current_us: int) -> int | None:
+        if current_us >= self.last_us:
+            return None
+        following = self.trigger._after_us(current_us, current_us, self.scheduler.timezone)
+        return following if following is not None and following <= self.last_us else None
+
+    def times_to_run_us(self) -> Iterator[int]:
+        """Move the cursor over the times up to `stop_us`, and yield those that are not later than the job's grace time by now."""
+        while self.cursor_us is not None and self.cursor_us <= self.stop_us:
+            current = self.cursor_us
+            if self.future is None and self.scheduler._is_late(self.job, current):
+                self.scheduler._on_missed(self, current)
+            else:
+                yield current
+            self.cursor_us = self.time_after_us(current)
+
+    def shown_times(self) -> list[datetime]:
+        """Return the times for an event: all up to a hundred, of more the first and the last."""
+        times = [moment for moment, _ in zip(self.times_us(), range(_LISTED + 1))]
+        if len(times) > _LISTED:
+            times = [times[0], self.last_us]
+        return [_from_us(moment, self.job._zone) for moment in times]
+
+    def run_plain(self) -> None:
+        """Begin, call the function in the calling thread for all times, and be over."""
+        if self.scheduler._begin(self):
+            try:
+                self.call_plain()
+            finally:
+                self.scheduler._on_over(self)
+
+    async def run_coroutine(self) -> None:
+        """The same for a coroutine function."""
+        if self.scheduler._begin(self):
+            try:
+                await self.call_coroutine()
+            finally:
+                self.scheduler._on_over(self)
+
+    def refuse(self, error: BaseException) -> None:
+        """Be over with an error, without a call."""
+        if self.scheduler._begin(self):
+            self.scheduler._on_error(self, self.last_us, error)
+            self.scheduler._on_over(self)
+
+    def call_plain(self) -> None:
+        """Call the function for every time and report; nothing that it raises leaves this method."""
+        fn, args, kwargs, is_coroutine = self.call
+        token = _CURRENT.set(self)
+        try:
+            for due_us in self.times_to_run_us():
+                try:
+                    value = fn(*args, **kwargs)
+                    if is_coroutine or type(value) is types.CoroutineType:
+                        value = _awaited(value, None if is_coroutine else self.scheduler._loop)
+                except BaseException as error:
+                    self.scheduler._on_error(self, due_us, error)
+                else:
+                    self.scheduler._on_executed(self, due_us, value)
+        except Exception as error:  # the trigger's, in a backlog
+            self.scheduler._on_error(self, self.last_us, error)
+        finally:
+            _CURRENT.reset(token)
+
+    async def call_coroutine(self) -> None:
+        """The same for a coroutine function; only what has to end the task, such as its cancellation, leaves this method."""
+        fn, args, kwargs, _ = self.call
+        _CURRENT.set(self)  # in the context of the run's own task
+        try:
+            for due_us in self.times_to_run_us():
+                try:
+                    value = fn(*args, **kwargs)
+                    if inspect.isawaitable(value):
+                        value = await value
+                except BaseException as error:
+                    self.scheduler._on_error(self, due_us, error)
+                    if not isinstance(error, (Exception, SystemExit)):
+                        raise
+                else:
+                    self.scheduler._on_executed(self, due_us, value)
+        except Exception as error:  # the trigger's, in a backlog
+            self.scheduler._on_error(self, self.last_us, error)
+
+
+def _awaited(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop | None) -> Any:
+    """Run a coroutine to its end while the calling thread waits: on `loop`, or where that is None on a loop of its own."""
+    if asyncio._get_running_loop() is not None:
+        coroutine.close()
+        raise RuntimeError("a plain function that was called on the event loop returned a coroutine; make it a coroutine function")
+    if loop is not None:
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+    return asyncio.run(coroutine)
+
+
+class _RunTimes(list[datetime]):
+    """What a custom executor gets as `run_times`: a list, that knows the run it is of."""
+
+    run: _Run
+
+
+# === Stores ===
+# A store keeps jobs by id and hands out the due ones, earliest first. Every write compares the job's revision first, under the store's lock.
+# What can't be run here (a trigger that raises, an executor that is not there) is set aside for a minute and kept, never deleted.
+
+
+class BaseStore(ABC):
+    """Where jobs are kept. A subclass of your own implements the abstract methods; it then serves one scheduler.
+
+    The scheduler calls them with the lock of the store held, from several threads but never from two at once, and never on the event loop's
+    thread while it works through what is due. A store that can't do something raises; the scheduler logs that, and tries again later.
+    """
+
+    _blocking = True  # a call may take long: its due jobs are fetched in a thread of its own
+    _lock: threading.RLock
+    _set_aside: dict[str, tuple[int, int]]  # id: (revision, until when in µs)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> BaseStore:
+        self = super().__new__(cls)
+        self._lock = threading.RLock()  # here, so that a subclass need not call our __init__
+        self._set_aside = {}
+        return self
+
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        """Get ready to be used by `scheduler` under the name `alias`."""
+
+    def shutdown(self) -> None:
+        """Close what `start` opened."""
+
+    @abstractmethod
+    def add_job(self, job: Job) -> None:
+        """Keep a new job. Raises ConflictIdError if there is one with its id."""
+
+    @abstractmethod
+    def update_job(self, job: Job) -> None:
+        """Replace the job with that id. Raises JobLookupError if there is none."""
+
+    @abstractmethod
+    def delete_job(self, job_id: str) -> None:
+        """Remove the job with that id. Raises JobLookupError if there is none."""
+
+    @abstractmethod
+    def remove_all_jobs(self) -> None:
+        """Remove all jobs."""
+
+    @abstractmethod
+    def lookup_job(self, job_id: str) -> Job | None:
+        """Return the job with that id, or None."""
+
+    @abstractmethod
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        """Return the jobs whose next run time is not after `now`, earliest first."""
+
+    @abstractmethod
+    def get_next_run_time(self) -> datetime | None:
+        """Return the earliest next run time of all jobs, or None if none has one."""
+
+    @abstractmethod
+    def get_all_jobs(self) -> list[Job]:
+        """Return all jobs, by next run time, paused ones last."""
+
+    # What the scheduler calls. The defaults are made of the methods above.
+
+    def _lookup(self, job_id: str) -> Job | None:
+        with self._lock:
+            return self.lookup_job(job_id)
+
+    def _all(self) -> list[Job]:
+        with self._lock:
+            return self.get_all_jobs()
+
+    def _due(self, now_us: int, limit: int) -> list[Job]:
+        """Return at most `limit` due jobs that are not set aside, earliest first."""
+        with self._lock:
+            due = self.get_due_jobs(_from_us(now_us))
+            if self._set_aside:
+                due = [job for job in due if self._waits_until(job) <= now_us]
+            return due[:limit]
+
+    def _next_due_us(self) -> int | None:
+        """Return when a job, that is not set aside, is due next."""
+        with self._lock:
+            if self._set_aside:  # rare enough to look at all of them
+                dues = [max(job._due_us, self._waits_until(job)) for job in self.get_all_jobs() if job._due_us is not None]
+                return min(dues, default=None)
+            following = self.get_next_run_time()
+            return None if following is None else _to_us(following)
+
+    def _waits_until(self, job: Job) -> int:
+        revision, until_us = self._set_aside.get(job.id, (job._revision, 0))
+        return until_us if revision == job._revision else 0
+
+    def _set_job_aside(self, job: Job, until_us: int) -> bool:
+        """Do not hand the job out before `until_us`; return whether that is new for this revision of it."""
+        with self._lock:
+            known = self._set_aside.get(job.id)
+            self._set_aside[job.id] = (job._revision, until_us)
+            return known is None or known[0] != job._revision
+
+    def _put(self, job: Job, replaced: int | None) -> bool:
+        """Keep `job` in the place of the one with the revision `replaced`, None for none; False if something else is there by now."""
+        with self._lock:
+            current = self.lookup_job(job.id)
+            if (None if current is None else current._revision) != replaced:
+                return False
+            if replaced is None:
+                self.add_job(job)
+            else:
+                job._revision = replaced + 1
+                self.update_job(job)
+            return True
+
+    def _write(self, job: Job, revision: int, changes: Mapping[str, Any]) -> bool:
+        """Change the job if its revision is still that one; return whether it was."""
+        with self._lock:
+            current = self.lookup_job(job.id)
+            if current is None or current._revision != revision:
+                return False
+            for name, value in changes.items():
+                setattr(job, name, value)
+            job._revision = revision + 1
+            self.update_job(job)
+            return True
+
+    def _claim(self, job: Job, revision: int, due_us: int | None) -> bool:
+        """Move a due job on to its next run time, or remove it if that is None; False if somebody changed it meanwhile."""
+        with self._lock:
+            if due_us is not None:
+                return self._write(job, revision, {"_due_us": due_us})
+            current = self.lookup_job(job.id)
+            if current is None or current._revision != revision:
+                return False
+            self.delete_job(job.id)
+            return True
+
+    def _hand_back(self, job: Job, due_us: int) -> None:
+        """Make a claimed occurrence that did not begin due again."""
+        with self._lock:
+            current = self.lookup_job(job.id)
+            if current is None:
+                job._due_us = due_us
+                self.add_job(job)
+            elif current._due_us is not None and current._due_us > due_us:
+                self._write(current, current._revision, {"_due_us": due_us})
+
+    def _delete(self, job_id: str) -> None:
+        with self._lock:
+            self.delete_job(job_id)
+            self._set_aside.pop(job_id, None)
+
+    def _clear(self) -> None:
+        with self._lock:
+            self.remove_all_jobs()
+            self._set_aside.clear()
+
+
+def _by_run_time(jobs: Iterable[Job]) -> list[Job]:
+    return sorted(jobs, key=lambda job: (job._due_us is None, job._due_us or 0))
+
+
+class MemoryStore(BaseStore):
+    """Keeps jobs in memory, for as long as the store object lives; the scheduler that they belong to may stop and start again."""
+
+    _blocking = False
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        # Due times in a heap, ties broken by a counter. An entry counts while it is its job's `_entry`; others are skipped when they come up.
+        self._queue: list[tuple[int, int, Job]] = []
+        self._counter = 0
+
+    def add_job(self, job: Job) -> None:
+        """Keep a new job. Raises ConflictIdError if there is one with its id."""
+        with self._lock:
+            if job.id in self._jobs:
+                raise ConflictIdError(_conflict_message(job.id, job.store_alias))
+            self._jobs[job.id] = job
+            self._enqueue(job, job._due_us)
+
+    def update_job(self, job: Job) -> None:
+        """Replace the job with that id. Raises JobLookupError if there is none."""
+        with self._lock:
+            previous = self._found(job.id)
+            if previous is not job:
+                previous._entry = None
+                self._jobs[job.id] = job
+            self._enqueue(job, job._due_us)
+
+    def delete_job(self, job_id: str) -> None:
+        """Remove the job with that id. Raises JobLookupError if there is none."""
+        with self._lock:
+            self._found(job_id)._entry = None
+            del self._jobs[job_id]
+
+    def remove_all_jobs(self) -> None:
+        """Remove all jobs."""
+        with self._lock:
+            for job in self._jobs.values():
+                job._entry = None
+            self._jobs.clear()
+            self._queue.clear()
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        """Return the job with that id, or None."""
+        return self._jobs.get(job_id)
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        """Return the jobs whose next run time is not after `now`, earliest first."""
+        now_us = _to_us(now)
+        with self._lock:
+            return _by_run_time(job for job in self._jobs.values() if job._due_us is not None and job._due_us <= now_us)
+
+    def get_next_run_time(self) -> datetime | None:
+        """Return the earliest next run time of all jobs, or None if none has one."""
+        with self._lock:
+            earliest = min((job._due_us for job in self._jobs.values() if job._due_us is not None), default=None)
+        return None if earliest is None else _from_us(earliest)
+
+    def get_all_jobs(self) -> list[Job]:
+        """Return all jobs, by next run time, paused ones last."""
+        with self._lock:
+            return _by_run_time(self._jobs.values())
+
+    def _found(self, job_id: str) -> Job:
+        job = self._jobs.get(job_id)
+        if job is None:
+            raise JobLookupError(f"job_id={job_id!r}: no such job{_nearest(job_id, self._jobs)}")
+        return job
+
+    def _enqueue(self, job: Job, when_us: int | None) -> None:
+        if when_us is None:
+            job._entry = None
+            return
+        self._counter += 1
+        job._entry = entry = (when_us, self._counter, job)
+        heapq.heappush(self._queue, entry)
+        if len(self._queue) > 2 * len(self._jobs) + 100:  # mostly entries that were replaced
+            self._queue = [kept for kept in self._queue if kept[2]._entry is kept]
+            heapq.heapify(self._queue)
+
+    # The same as the defaults, without work for jobs that are not due.
+
+    def _lookup(self, job_id: str) -> Job | None:
+        return self._jobs.get(job_id)
+
+    def _due(self, now_us: int, limit: int) -> list[Job]:
+        # The first alone: it stays in the queue until its claim moves it on, so that nothing is lost if the pass ends between the two.
+        with self._lock:
+            head = self._head()
+            return [head[2]] if head is not None and head[0] <= now_us else []
+
+    def _next_due_us(self) -> int | None:
+        with self._lock:
+            head = self._head()
+            return None if head is None else head[0]
+
+    def _head(self) -> tuple[int, int, Job] | None:
+        queue = self._queue
+        while queue and queue[0][2]._entry is not queue[0]:
+            heapq.heappop(queue)
+        return queue[0] if queue else None
+
+    def _set_job_aside(self, job: Job, until_us: int) -> bool:
+        with self._lock:
+            if self._jobs.get(job.id) is job:
+                self._enqueue(job, until_us)
+        return super()._set_job_aside(job, until_us)
+
+    def _claim(self, job: Job, revision: int, due_us: int | None) -> bool:
+        with self._lock:
+            if job._revision != revision or self._jobs.get(job.id) is not job:
+                return False
+            job._revision = revision + 1
+            job._due_us = due_us
+            if due_us is None:
+                job._entry = None
+                del self._jobs[job.id]
+            else:
+                self._enqueue(job, due_us)
+            return True
+
+
+def _conflict_message(job_id: str, alias: str) -> str:
+    return f"id={job_id!r}: there is a job with that id in store {alias!r}; give another id, or replace_existing=True"
+
+
+# === Executors ===
+# An executor gets the runs that are claimed and calls their functions somewhere; every run it takes is reported and ends, whatever happens.
+# Worker threads are daemons: a function that hangs does not keep the program from ending.
+
+
+class BaseExecutor(ABC):
+    """Where functions are called. A subclass of your own implements `do_send_job`."""
+
+    _scheduler: BaseScheduler
+    _alias: str
+
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        """Get ready to run jobs of `scheduler` under the name `alias`."""
+        self._scheduler = scheduler
+        self._alias = alias
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Release what `start` took. The scheduler calls it when its runs have ended, or, without `wait`, are given up."""
+
+    @abstractmethod
+    def do_send_job(self, job: Job, run_times: list[datetime]) -> Any:
+        """Run the job once for each of `run_times`, oldest first.
+
+        Called on the scheduler's thread, so what takes long belongs somewhere else: there, `self.run_job(job, run_times)` does all of the
+        calling and reporting. Return a future (of asyncio or concurrent.futures) or an awaitable that is done when the runs are; anything
+        else means that they are done on return. Where `run_job` is not used, what is returned, or raised, is reported as the result.
+        """
+
+    def run_job(self, job: Job, run_times: list[datetime]) -> None:
+        """Call the job's function for each of `run_times`, in the calling thread, and report the results; for `do_send_job`."""
+        _run_of(run_times).call_plain()
+
+    async def run_coroutine_job(self, job: Job, run_times: list[datetime]) -> None:
+        """Call the job's coroutine function for each of `run_times` and report the results; for `do_send_job`."""
+        await _run_of(run_times).call_coroutine()
+
+    def _send(self, run: _Run) -> None:
+        """Give a run to `do_send_job`, a hundred times of it at once, and the next hundred when these are done."""
+        if run.state is _RunState.CLAIMED and not self._scheduler._begin(run):
+            return
+        times = _RunTimes(_from_us(moment, run.job._zone) for moment, _ in zip(run.times_us(), range(_LISTED)))
+        times.run = run
+        run.stop_us = _to_us(times[-1])
+        try:
+            result = self.do_send_job(run.job, times)
+            if inspect.isawaitable(result) and not isinstance(result, asyncio.Future):
+                result = self._scheduler._spawn(_whole(result))
+        except Exception as error:
+            self._settle(run, times, error, None)
+            return
+        if isinstance(result, (Future, asyncio.Future)):
+            run.task = cast("asyncio.Future[Any]", result)
+            result.add_done_callback(functools.partial(self._scheduler._post, self._settle_future, run, times))
+        else:
+            self._settle(run, times, None, result)
+
+    def _settle_future(self, run: _Run, times: _RunTimes, done: Future[Any]) -> None:
+        try:
+            value = done.result()
+        except BaseException as error:  # a cancellation too
+            self._settle(run, times, error, None)
+        else:
+            self._settle(run, times, None, value)
+
+    def _settle(self, run: _Run, times: _RunTimes, error: BaseException | None, value: Any) -> None:
+        """Report what `do_send_job` left unreported, and go on with what is left of the run."""
+        if error is not None:
+            if run.cursor_us is not None:
+                self._scheduler._on_error(run, run.stop_us, error)
+        elif run.cursor_us == _to_us(times[0]):
+            for moment in times:
+                self._scheduler._on_executed(run, _to_us(moment), value)
+        run.cursor_us = run.time_after_us(run.stop_us)
+        if run.cursor_us is None or not self._scheduler.running:
+            self._scheduler._on_over(run)
+        else:
+            self._scheduler._post(self._send, run)
+
+
+async def _whole(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+def _run_of(run_times: list[datetime]) -> _Run:
+    if not isinstance(run_times, _RunTimes):
+        raise TypeError("run_times: not the list that do_send_job was called with; pass that one on")
+    return run_times.run
+
+
+class _BuiltinExecutor(BaseExecutor):
+    """What our executors share: `_send`, the short way, takes a whole run; `do_send_job` is the same for subclasses that add something."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "do_send_job" in vars(cls) and "_send" not in vars(cls):  # what a user's subclass says counts
+            setattr(cls, "_send", BaseExecutor._send)
+
+
+class _WorkerCall:
+    """A call for a worker thread whose end is a future."""
+
+    def __init__(self, fn: Callable[..., Any], *args: Any) -> None:
+        self.future: Future[Any] = Future()
+        self._call = functools.partial(fn, *args)
+
+    def run_plain(self) -> None:
+        try:
+            self.future.set_result(self._call())
+        except BaseException as error:
+            self.future.set_exception(error)
+
+    def refuse(self, error: BaseException) -> None:
+        self.future.set_exception(error)
+
+
+class _Workers:
+    """Daemon threads that take calls from one queue; started when needed, at most `limit`."""
+
+    def __init__(self, limit: int, name: str, initializer: Callable[..., object] | None = None, initargs: Iterable[Any] = ()) -> None:
+        self._limit = limit
+        self._name = name
+        self._initializer = initializer
+        self._initargs = tuple(initargs)
+        self._queue: SimpleQueue[_Run | _WorkerCall | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._load = 0  # calls that are queued or running
+
+    def submit(self, call: _Run | _WorkerCall) -> None:
+        with self._lock:
+            self._load += 1
+            new = self._load > self._threads < self._limit
+            number = self._threads
+            self._threads += new
+        self._queue.put(call)
+        if new:
+            threading.Thread(target=self._work, name=f"{self._name}_{number}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let the threads end after what is queued."""
+        with self._lock:
+            for _ in range(self._threads):
+                self._queue.put(None)
+            self._threads = 0
+
+    def _work(self) -> None:
+        problem = self._prepare()
+        while True:
+            call = self._queue.get()
+            if call is None:
+                return
+            if problem is not None:
+                problem = self._prepare()
+            if problem is None:
+                call.run_plain()
+            else:
+                call.refuse(problem)
+            del call  # or the thread would keep the last job's arguments alive while it waits
+            with self._lock:
+                self._load -= 1
+
+    def _prepare(self) -> BaseException | None:
+        try:
+            if self._initializer is not None:
+                self._initializer(*self._initargs)
+        except BaseException as error:
+            return error
+        return None
+
+
+class AsyncIOExecutor(_BuiltinExecutor):
+    """Runs coroutine functions as tasks on the scheduler's loop, and plain functions in threads."""
+
+    _THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as asyncio's own default executor has
+
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        """Get ready to run jobs of `scheduler` under the name `alias`."""
+        super().start(scheduler, alias)
+        if scheduler._loop is None:
+            raise TypeError(f"executor {alias!r}: an AsyncIOExecutor needs an AsyncIOScheduler; {type(scheduler).__name__} has no event loop")
+        self._workers = _Workers(self._THREADS, f"asyncz-{alias}")
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Let the threads end."""
+        self._workers.stop()
+
+    def do_send_job(self, job: Job, run_times: list[datetime]) -> Any:
+        """Run the job once for each of `run_times`, oldest first; return a future that is done when they are."""
+        run = _run_of(run_times)
+        if run.call[3]:
+            return self._scheduler._spawn(self.run_coroutine_job(job, run_times))
+        call = _WorkerCall(self.run_job, job, run_times)
+        self._workers.submit(call)
+        return call.future
+
+    def _send(self, run: _Run) -> None:
+        if run.call[3]:
+            run.task = self._scheduler._spawn(run.run_coroutine())
+        else:
+            self._workers.submit(run)
+
+
+class ThreadPoolExecutor(_BuiltinExecutor):
+    """Runs functions in threads; a coroutine function on a loop of its own in one of them.
+
+    max_workers: how many threads at most. pool_kwargs: as of concurrent.futures.ThreadPoolExecutor: `thread_name_prefix`, `initializer`
+    (called once in each thread; where it raises, runs fail with what it raised), `initargs`.
+    """
+
+    def __init__(
+        self,
+        max_workers: int = 10,
+        *,
+        thread_name_prefix: str | None = None,
+        initializer: Callable[..., object] | None = None,
+        initargs: Iterable[Any] = (),
+    ) -> None:
+        self._max_workers = _check_workers(max_workers)
+        self._prefix, self._initializer, self._initargs = thread_name_prefix, initializer, initargs
+
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        """Get ready to run jobs of `scheduler` under the name `alias`."""
+        super().start(scheduler, alias)
+        self._workers = _Workers(self._max_workers, self._prefix or f"asyncz-{alias}", self._initializer, self._initargs)
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Let the threads end."""
+        self._workers.stop()
+
+    def do_send_job(self, job: Job, run_times: list[datetime]) -> Any:
+        """Run the job once for each of `run_times`, oldest first; return a future that is done when they are."""
+        call = _WorkerCall(self.run_job, job, run_times)
+        self._workers.submit(call)
+        return call.future
+
+    def _send(self, run: _Run) -> None:
+        self._workers.submit(run)
+
+
+def _check_workers(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"max_workers={value!r}: not a whole number from 1")
+    return value
+
+
+class ProcessPoolExecutor(_BuiltinExecutor):
+    """Runs functions in processes, which are spawned, since the scheduler has threads; a pool that broke is replaced.
+
+    Functions, arguments and results have to be picklable, and a script needs `if __name__ == "__main__":`. max_workers: how many processes
+    at most, as many as there are processors where not given. pool_kwargs: further arguments of concurrent.futures.ProcessPoolExecutor.
+    """
+
+    def __init__(self, max_workers: int | None = None, **pool_kwargs: Any) -> None:
+        self._max_workers = None if max_workers is None else _check_workers(max_workers)
+        self._pool_kwargs = pool_kwargs
+        self._pool: Any = None
+
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        """Get ready to run jobs of `scheduler` under the name `alias`."""
+        super().start(scheduler, alias)
+        self._pool = None  # made when first needed; after a fork, the parent's is not ours
+
+    def shutdown(self, wait: bool = True) -> None:
+        """Let the processes end; without `wait`, end them."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        processes = list((getattr(pool, "_processes", None) or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in () if wait else processes:
+            process.terminate()
+
+    def do_send_job(self, job: Job, run_times: list[datetime]) -> Any:
+        """Run the job once for each of `run_times`, oldest first; return a future that is done when they are."""
+        run, done = _run_of(run_times), Future[Any]()
+        self._advance(run, run.times_to_run_us(), lambda: done.set_result(None))
+        return done
+
+    def _send(self, run: _Run) -> None:
+        if self._scheduler._begin(run):
+            self._advance(run, run.times_to_run_us(), lambda: self._scheduler._on_over(run))
+
+    def _advance(self, run: _Run, times_us: Iterator[int], over: Callable[[], None]) -> None:
+        """Submit the next time of a run; at its end, the one after it."""
+        try:
+            due_us = next(times_us, None)
+            if due_us is not None:
+                future = self._submitted(*run.call)
+                future.add_done_callback(functools.partial(self._scheduler._post, self._on_done, run, times_us, due_us, over))
+                return
+        except Exception as error:
+            self._scheduler._on_error(run, run.last_us, error)
+        over()
+
+    def _submitted(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], is_coroutine: bool) -> Future[Any]:
+        from concurrent.futures.process import BrokenProcessPool
+
+        try:
+            return self._working_pool().submit(_call_in_process, fn, args, dict(kwargs))
+        except BrokenProcessPool:  # it broke while nobody looked
+            self._pool = None
+            return self._working_pool().submit(_call_in_process, fn, args, dict(kwargs))
+
+    def _working_pool(self) -> Any:
+        if self._pool is None:
+            import multiprocessing  # here, because only this executor needs it
+            from concurrent.futures import ProcessPoolExecutor as Pool
+
+            options = {"mp_context": multiprocessing.get_context("spawn"), **self._pool_kwargs}
+            self._pool = Pool(self._max_workers, **options)
+        return self._pool
+
+    def _on_done(self, run: _Run, times_us: Iterator[int], due_us: int, over: Callable[[], None], future: Future[Any]) -> None:
+        from concurrent.futures.process import BrokenProcessPool
+
+        try:
+            value = future.result()
+        except BaseException as error:
+            if isinstance(error, BrokenProcessPool):
+                _LOGGER.warning("executor %r: a worker process died; the pool is replaced", self._alias)
+                self._pool = None
+            self._scheduler._on_error(run, due_us, error)
+        else:
+            self._scheduler._on_executed(run, due_us, value)
+        self._advance(run, times_us, over)
+
+
+def _call_in_process(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    value = fn(*args, **kwargs)
+    return _awaited(value, None) if inspect.iscoroutine(value) else value
+
+
+class DebugExecutor(_BuiltinExecutor):
+    """Runs plain functions in place, on the scheduler's thread, and coroutine functions as tasks where there is a loop."""
+
+    def do_send_job(self, job: Job, run_times: list[datetime]) -> Any:
+        """Run the job once for each of `run_times`, oldest first."""
+        if _run_of(run_times).call[3] and self._scheduler._loop is not None:
+            return self._scheduler._spawn(self.run_coroutine_job(job, run_times))
+        return self.run_job(job, run_times)
+
+    def _send(self, run: _Run) -> None:
+        if run.call[3] and self._scheduler._loop is not None:
+            run.task = self._scheduler._spawn(run.run_coroutine())
+        else:
+            run.run_plain()
+
+
+_EXECUTORS: dict[str, type[BaseExecutor]] = {
+    "asyncio": AsyncIOExecutor,
+    "threadpool": ThreadPoolExecutor,
+    "processpool": ProcessPoolExecutor,
+    "debug": DebugExecutor,
+}
+_STORES: dict[str, type[BaseStore]] = {"memory": MemoryStore}
+
+
+# === Configuration ===
+# Options come as keywords, as one flat dictionary with dotted keys, or as strings in it; all three become the same objects.
+# What is unknown is an error that names it and lists what is known; the caller's dictionaries are only read.
+
+_SCHEDULER_OPTIONS = ("event_loop", "executors", "job_defaults", "logger", "store_retry_interval", "stores", "timezone")
+
+
+def _collected(global_config: Mapping[str, Any] | None, prefix: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a flat dictionary, nested, with those given as keywords on top."""
+    collected: dict[str, Any] = {}
+    for key, value in (global_config or {}).items():
+        if key.startswith(prefix):
+            _nest(collected, key[len(prefix) :].split("."), value, key)
+        elif prefix and key.partition(".")[0] in _SCHEDULER_OPTIONS:
+            raise ValueError(f"{key}: without the prefix; write {prefix + key!r}, or pass prefix=''")
+    for name in collected:
+        if name not in _SCHEDULER_OPTIONS:
+            known = ", ".join(prefix + option for option in _SCHEDULER_OPTIONS)
+            raise ValueError(f"{prefix}{name}: no such option{_nearest(name, _SCHEDULER_OPTIONS)}; there are {known}")
+    _reject_unknown(options, _SCHEDULER_OPTIONS, "the scheduler")
+    return {**collected, **options}
+
+
+def _nest(into: dict[str, Any], path: Sequence[str], value: Any, key: str) -> None:
+    for name in path[:-1]:
+        into = into.setdefault(name, {})
+        if not isinstance(into, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"{key}: another key gives a value for {name!r} itself; give one or the other")
+    if isinstance(value, Mapping):
+        value = {**into.get(path[-1], {}), **cast(Mapping[str, Any], value)}
+    into[path[-1]] = value
+
+
+def _made_store(alias: str, value: Any) -> BaseStore:
+    return cast(BaseStore, _made("stores", alias, value, BaseStore, _STORES))
+
+
+def _made_executor(alias: str, value: Any) -> BaseExecutor:
+    return cast(BaseExecutor, _made("executors", alias, value, BaseExecutor, _EXECUTORS))
+
+
+def _made(group: str, alias: str, value: Any, base: type[Any], kinds: Mapping[str, type[Any]]) -> Any:
+    """Return the store or executor that an instance, a kind, or a dictionary with `type` or `class` and options means."""
+    where, kind_name = f"{group}.{_check_alias(alias)}", group[:-1]
+    if isinstance(value, base):
+        return value
+    options: dict[str, Any] = {"type": value} if isinstance(value, str) else dict(value) if isinstance(value, Mapping) else {}
+    kind, reference = options.pop("type", None), options.pop("class", None)
+    if (kind is None) == (reference is None):
+        raise TypeError(f"{where}={value!r}: not a {kind_name}; give an instance, or a dictionary with 'type' (one of {_listed(kinds)}) or 'class'")
+    if kind is not None and kind not in kinds:
+        raise ValueError(f"{where}: type={kind!r}: no such {kind_name}{_nearest(str(kind), kinds)}; there are {_listed(kinds)}")
+    made = kinds[kind] if kind is not None else _resolved(reference, f"{where}: class") if isinstance(reference, str) else reference
+    if not (inspect.isclass(made) and issubclass(made, base)):
+        raise TypeError(f"{where}: class={reference!r}: not a subclass of {base.__name__}")
+    try:
+        return made(**_converted(where, made, options))
+    except TypeError as error:
+        raise TypeError(f"{where}: {error}") from error
+
+
+def _converted(where: str, made: type[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options with those that are strings turned into what the parameter's default says it is."""
+    parameters = inspect.signature(made).parameters
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    converted: dict[str, Any] = {}
+    for name, value in options.items():
+        if name not in parameters and not open_ended:
+            raise ValueError(f"{where}: {name}={value!r}: no such option{_nearest(name, parameters)}; there are {_listed(parameters)}")
+        annotation = str(parameters[name].annotation) if name in parameters else ""
+        converted[name] = _from_string(f"{where}: {name}", value, annotation)
+    return converted
+
+
+def _from_string(where: str, value: Any, annotation: str) -> Any:
+    """Return what a string, as from an ini file or the environment, says where something else than a string is needed."""
+    if not isinstance(value, str) or "str" in annotation:
+        return value
+    text = value.strip()
+    if "None" in annotation and text.lower() in ("", "none"):
+        return None
+    for kind, convert in (("bool", _to_bool), ("int", int), ("float", float)):
+        if kind in annotation:
+            try:
+                return convert(text)
+            except ValueError:
+                raise ValueError(f"{where}={value!r}: not understood; give {annotation}") from None
+    return _resolved(text, where) if ":" in text else value
+
+
+def _to_bool(text: str) -> bool:
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if text.lower() not in words:
+        raise ValueError(text)
+    return words[text.lower()]
+
+
+_DEFAULTS_ANNOTATIONS = {"coalesce": "bool", "max_instances": "int", "mistrigger_grace_time": "float | None"}
+
+
+def _made_defaults(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the job defaults, checked, with what was not given at its own default."""
+    _reject_unknown(value, _JOB_DEFAULTS, "job_defaults")
+    given = {name: _from_string(f"job_defaults: {name}", option, _DEFAULTS_ANNOTATIONS[name]) for name, option in value.items()}
+    return {**_JOB_DEFAULTS, **_check_options(given)}
+
+
+def _made_logger(value: Any) -> logging.Logger:
+    if isinstance(value, str):
+        return cast(logging.Logger, _resolved(value, "logger")) if ":" in value else logging.getLogger(value)
+    if value is not None and not callable(getattr(value, "log", None)):
+        raise TypeError(f"logger={value!r}: not a logger; give one, or its name")
+    return _LOGGER if value is None else value
+
+
+def _made_interval(value: Any) -> float:
+    seconds = _from_string("store_retry_interval", value, "float")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+        raise ValueError(f"store_retry_interval={value!r}: not a number of seconds above 0")
+    return seconds
+
+
+# === Scheduler ===
+# The job methods may be called from any thread; the passes, the reports of runs and the timer belong to the scheduler's own thread.
+# No lock is held while a store, a trigger, a listener or a job is called.
+
+
+class SchedulerState(Enum):
+    """What a scheduler is doing."""
+
+    STATE_STOPPED = "stopped"
+    STATE_RUNNING = "running"
+    STATE_PAUSED = "paused"
+
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+class _Pending:
+    """A job that was added while its store was not in use, and what its first run time is to be made of."""
+
+    def __init__(self, job: Job, options: dict[str, Any], trigger: BaseTrigger, first: object, replace: bool) -> None:
+        self.job = job
+        self.options = options  # those that were given; the others are the defaults of the scheduler when it starts
+        self.trigger = trigger  # as it was given, not bound to a time zone or a start
+        self.first = first  # UNSET, None, "now" or a time
+        self.replace = replace
+
+
+class _Claim:
+    """A job whose due occurrences, from the first to the last, are this scheduler's to run."""
+
+    __slots__ = ("first_us", "job", "last_us", "over")
+
+    def __init__(self, job: Job, first_us: int, last_us: int, over: bool) -> None:
+        self.job = job
+        self.first_us = first_us
+        self.last_us = last_us
+        self.over = over  # the schedule ended with it, and the job is removed
+
+
+class _JobMethods(ABC):
+    """The half of a scheduler that keeps jobs: in its stores, or pending while these are not in use."""
+
+    _clock: _Clock
+    _lock: threading.RLock
+    _state: SchedulerState
+    _stores: dict[str, BaseStore]
+    _executors: dict[str, BaseExecutor]
+    _listeners: _Listeners
+    _job_defaults: dict[str, Any]
+    _pending: dict[tuple[str, str], _Pending]
+    _decorated: dict[str, tuple[weakref.ref[Any] | None, int]]
+
+    @property
+    @abstractmethod
+    def timezone(self) -> tzinfo:
+        """The time zone of triggers that have none of their own."""
+
+    @property
+    def running(self) -> bool:
+        """True between start and shutdown, also while paused."""
+        return self._state is not SchedulerState.STATE_STOPPED
+
+    def add_job(
+        self,
+        fn: Callable[..., Any] | str | _Unset = UNSET,
+        trigger: BaseTrigger | str | None = None,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        id: str | None = None,
+        name: str | None = None,
+        mistrigger_grace_time: float | None | _Unset = UNSET,
+        coalesce: bool | _Unset = UNSET,
+        max_instances: int | _Unset = UNSET,
+        next_run_time: datetime | date | str | None | _Unset = UNSET,
+        store: str = "default",
+        executor: str = "default",
+        replace_existing: bool = False,
+        **trigger_args: Any,
+    ) -> Job:
+        """Add a job, and return it.
+
+        fn: a callable, plain or coroutine function, or a reference "package.module:object". trigger: an instance, or "date", "interval" or
+        "cron" with its arguments as `trigger_args`; None runs it once, now. id: a random one where not given. mistrigger_grace_time:
+        seconds that a run may be late, None for any. coalesce: make one run of all that were missed. max_instances: runs at the same time.
+        next_run_time: a time for the first run, "now", or None to add the job paused. replace_existing: replace the job with that id; its
+        next run time is kept if the trigger is the same.
+
+        Raises TypeError or ValueError for what is not understood or does not fit, ConflictIdError where the id is taken.
+        """
+        if fn is UNSET:
+            _reject_unknown(trigger_args, _ADD_OPTIONS, "add_job")
+            raise TypeError("add_job: fn is missing; give the function as the first argument")
+        _check_flag("replace_existing", replace_existing)
+        given = {"mistrigger_grace_time": mistrigger_grace_time, "coalesce": coalesce, "max_instances": max_instances}
+        options = _check_options({option: value for option, value in given.items() if value is not UNSET})
+        options["executor"] = _check_alias(executor)
+        checked = _check_callable(fn)
+        options["_call"] = _made_call(checked, _check_args(args or ()), _check_kwargs(kwargs or _NO_KWARGS))
+        options["name"] = _callee(checked).name if name is None else _check_name(name)
+        made = _made_trigger(trigger, trigger_args, "add_job")
+        job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), {"trigger": made})
+        pending = _Pending(job, options, made, self._checked_first(next_run_time), replace_existing)
+        if not self._add_pending(pending):
+            self._admit(pending)
+        return job
+
+    def scheduled_job(
+        self,
+        trigger: BaseTrigger | str | None = None,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        id: str | None = None,
+        **options: Any,
+    ) -> Callable[[_Function], _Function]:
+        """Return a decorator that adds the function as a job and returns it.
+
+        The options are those of `add_job`, except that `replace_existing` is always True. id: "module:qualname" of the function where not
+        given, so that a restart replaces the job; a further decoration of the same function adds "#2", "#3" and so on.
+        """
+        if callable(trigger) and not isinstance(trigger, BaseTrigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError("scheduled_job: used without parentheses; write @scheduler.scheduled_job('interval', minutes=5)")
+        if "replace_existing" in options:
+            raise TypeError("scheduled_job: replace_existing is always True here; leave it out")
+
+        def decorate(fn: _Function) -> _Function:
+            known_id = self._decorated_id(fn) if id is None else id
+            self.add_job(fn, trigger, args, kwargs, known_id, replace_existing=True, **options)
+            return fn
+
+        return decorate
+
+    def update_job(self, job_id: str, store: str | None = None, **changes: Any) -> Job:
+        """Change options of a job, by the names of `add_job`, and return it; a run in progress keeps the old ones.
+
+        With another trigger, its next run time is computed anew, unless it is paused or `next_run_time` is given.
+        Raises JobLookupError where there is no such job, TypeError or ValueError as `add_job`.
+        """
+        if "id" in changes or "store_alias" in changes:
+            raise TypeError("update_job: the id and the store of a job stay as they are; delete it, and add another one")
+        _reject_unknown(changes, _JOB_OPTIONS, "update_job")
+        trigger = changes.pop("trigger", UNSET)
+        made: Any = UNSET if trigger is UNSET else _made_trigger(trigger, {}, "update_job")
+        first = self._checked_first(changes.pop("next_run_time", UNSET))
+        return self._change(job_id, store, _check_options(changes), made, first)
+
+    def reschedule_job(self, job_id: str, store: str | None = None, trigger: BaseTrigger | str | None = None, **trigger_args: Any) -> Job:
+        """Give a job another trigger, as in `add_job`, and return it; a paused one stays paused. Raises as `update_job`."""
+        return self._change(job_id, store, {}, _made_trigger(trigger, trigger_args, "reschedule_job"), UNSET)
+
+    def pause_job(self, job_id: str, store: str | None = None) -> Job:
+        """Let a job not run until it is resumed, and return it. Raises JobLookupError where there is no such job."""
+        return self._change(job_id, store, {}, UNSET, None)
+
+    def resume_job(self, job_id: str, store: str | None = None) -> Job | None:
+        """Let a paused job run again from now on, and return it; None where its schedule was over, and it was removed."""
+        job = self._found(job_id, store)[0]
+        if job._due_us is not None:
+            return job
+        job = self._change(job_id, store, {}, UNSET, "resumed")
+        return job if job._due_us is not None else None
+
+    def delete_job(self, job_id: str, store: str | None = None) -> None:
+        """Remove a job; a run in progress goes on. Raises JobLookupError where there is no such job."""
+        job, kept_in = self._found(job_id, store)
+        if kept_in is not None:
+            kept_in._delete(job_id)
+        elif self._pending.pop((job.store_alias, job_id), None) is None:
+            raise JobLookupError(f"job_id={job_id!r}: no such job any more")
+        self._tell_job(JOB_REMOVED, job)
+
+    def remove_all_jobs(self, store: str | None = None) -> None:
+        """Remove the jobs of one store, or of all."""
+        self._check_store(store)
+        with self._lock:
+            self._pending = {key: entry for key, entry in self._pending.items() if store not in (None, key[0])}
+        for alias, kept_in in self._usable_stores():
+            if store in (None, alias):
+                kept_in._clear()
+        self._tell(ALL_JOBS_REMOVED, store)
+
+    def get_job(self, job_id: str, store: str | None = None) -> Job | None:
+        """Return the job with that id, or None."""
+        self._check_store(store)
+        return self._search(job_id, store)[0]
+
+    def get_jobs(self, store: str | None = None) -> list[Job]:
+        """Return the jobs of one store, or of all, by next run time, paused ones last."""
+        self._check_store(store)
+        jobs = [entry.job for key, entry in list(self._pending.items()) if store in (None, key[0])]
+        for alias, kept_in in self._usable_stores():
+            if store in (None, alias):
+                jobs += [self._adopted(job, alias) for job in kept_in._all()]
+        return _JobList(_by_run_time(jobs))
+
+    def upcoming(self, limit: int | None = 10, until: datetime | date | str | None = None) -> list[tuple[datetime, Job]]:
+        """Return the next runs of all jobs, earliest first, without their jitter.
+
+        limit: how many at most, None for no limit. until: no later ones than this, local in the scheduler's time zone where naive.
+        """
+        if limit is None and until is None:
+            raise ValueError("upcoming: limit=None needs until; give one of them, or it has no end")
+        until_us = None if until is None else _instant_us(until, self.timezone, "until")
+        runs: list[tuple[datetime, Job]] = []
+        queue = [(job._due_us, number, job) for number, job in enumerate(self.get_jobs()) if job._due_us is not None]
+        heapq.heapify(queue)
+        while queue and (limit is None or len(runs) < limit):
+            due_us, number, job = queue[0]
+            if until_us is not None and due_us > until_us:
+                break
+            runs.append((_from_us(due_us, job._zone), job))
+            following = job.trigger._after_us(due_us, due_us, self.timezone)
+            if following is None:
+                heapq.heappop(queue)
+            else:
+                heapq.heapreplace(queue, (following, number, job))
+        return runs
+
+    # Below: how these find, change and admit jobs.
+
+    def _checked_first(self, value: Any) -> Any:
+        """Return `next_run_time` as given, after a look at whether it is one."""
+        if value is not UNSET and value is not None and value != "now":
+            _parsed(value, "next_run_time")
+        return value
+
+    def _decorated_id(self, fn: Callable[..., Any]) -> str:
+        """Return the id for a decorated function; one that a reloaded module or notebook cell defines anew is still the same one."""
+        reference = _callee(fn).reference
+        with self._lock:
+            latest, count = self._decorated.get(reference, (None, 0))
+            again = "<locals>" in reference or (latest is not None and latest() is fn)
+            count = count + 1 if again else 1
+            self._decorated[reference] = (_weak(fn), count)
+        return reference if count == 1 else f"{reference}#{count}"
+
+    def _usable_stores(self) -> list[tuple[str, BaseStore]]:
+        """Return the stores that can be asked: all while running, else those in memory."""
+        return [(alias, store) for alias, store in self._stores.items() if self.running or not store._blocking]
+
+    def _check_store(self, alias: str | None) -> None:
+        known = {"default", *self._stores, *(key[0] for key in list(self._pending))}
+        if alias is not None and alias not in known:
+            raise LookupError(f"store={alias!r}: no such store{_nearest(str(alias), known)}; there are {_listed(known)}")
+
+    def _search(self, job_id: str, alias: str | None) -> tuple[Job | None, BaseStore | None]:
+        for key, entry in list(self._pending.items()):
+            if key[1] == job_id and alias in (None, key[0]):
+                return entry.job, None
+        for name, store in self._usable_stores():
+            if alias in (None, name):
+                job = store._lookup(job_id)
+                if job is not None:
+                    return self._adopted(job, name), store
+        return None, None
+
+    def _found(self, job_id: str, alias: str | None) -> tuple[Job, BaseStore | None]:
+        """Return a job and its store, None where it is pending. Raises JobLookupError where there is none."""
+        self._check_store(alias)
+        job, store = self._search(job_id, alias)
+        if job is None:
+            where = "" if alias is None else f" in store {alias!r}"
+            known = [job.id for job in self.get_jobs(alias)]
+            raise JobLookupError(f"job_id={job_id!r}: no such job{where}{_nearest(str(job_id), known)}")
+        return job, store
+
+    def _adopted(self, job: Job, alias: str) -> Job:
+        """Return a job from a store that knows where it belongs; one that the store has copied does not."""
+        if job._scheduler is None:
+            job._scheduler, job.store_alias = cast(BaseScheduler, self), alias
+        return job
+
+    def _add_pending(self, pending: _Pending) -> bool:
+        """Keep a new job until the start, if the scheduler is stopped; return whether it is."""
+        self._settle_pending(pending)
+        job = pending.job
+        with self._lock:
+            if self.running:
+                return False
+            if not pending.replace and self._search(job.id, job.store_alias)[0] is not None:
+                raise ConflictIdError(_conflict_message(job.id, job.store_alias))
+            self._pending[job.store_alias, job.id] = pending
+            return True
+
+    def _settle_pending(self, pending: _Pending) -> None:
+        """Set what depends on the time and on the configuration: the defaults, the time zone, the first run."""
+        job, now_us = pending.job, self._clock.now_us()
+        for name, value in {**self._job_defaults, **pending.options}.items():
+            setattr(job, name, value)
+        job.trigger = pending.trigger._bound(self.timezone, now_us)
+        job._due_us = self._first_us(job.trigger, pending.first, now_us)
+
+    def _first_us(self, trigger: BaseTrigger, first: Any, now_us: int) -> int | None:
+        if first is UNSET:
+            return trigger._next_us(None, now_us, self.timezone)
+        if first is None or first == "now":
+            return None if first is None else now_us
+        if first == "resumed":
+            following = trigger._next_us(None, now_us, self.timezone)
+            return following if following is None or following >= now_us else trigger._next_us(now_us, now_us, self.timezone)
+        zone = getattr(trigger, "timezone", None)
+        return _instant_us(first, zone if isinstance(zone, tzinfo) else self.timezone, "next_run_time")
+
+    def _admit(self, pending: _Pending) -> None:
+        """Bring a settled job into its store."""
+        job, replaced = pending.job, None
+        store, due_us = self._store_of(job.store_alias), job._due_us
+        self._executor_of(job)
+        while True:
+            old = store._lookup(job.id)
+            if old is not None and not pending.replace:
+                raise ConflictIdError(_conflict_message(job.id, job.store_alias))
+            replaced = None if old is None else old._revision
+            same = old is not None and pending.first is UNSET and _same_schedule(old.trigger, job.trigger)
+            job._due_us = old._due_us if same and old is not None else due_us
+            job.pending = False
+            over = not same and job._due_us is None and pending.first is not None
+            if over or store._put(job, replaced):
+                break
+        if over:
+            self._drop(job, store if replaced is not None else None)
+            return
+        _LOGGER.info("job %r added to store %r, %s, next run %s", job.id, job.store_alias, job.trigger, job._next_shown())
+        self._tell_job(JOB_ADDED, job)
+        self._need(job._due_us)
+
+    def _drop(self, job: Job, store: BaseStore | None) -> None:
+        """Remove a job whose schedule turned out to be over, from its store unless it never got there."""
+        _LOGGER.warning("job %r in store %r: its schedule %s is over, it is removed", job.id, job.store_alias, job.trigger)
+        self._pending.pop((job.store_alias, job.id), None)
+        if store is not None:
+            store._delete(job.id)
+        self._tell_job(JOB_REMOVED, job)
+
+    def _change(self, job_id: str, alias: str | None, options: dict[str, Any], trigger: Any, first: Any) -> Job:
+        """Write changes to a job: options, another trigger unless UNSET, another next run time unless UNSET."""
+        while True:
+            job, store = self._found(job_id, alias)
+            revision = job._revision
+            changes = self._computed_changes(job, options, trigger, first)
+            if store is None:
+                if self._change_pending(job, changes, trigger, first):
+                    break
+            elif store._write(job, revision, changes):
+                break
+        if job._due_us is None and changes.get("_due_us", 0) is None and first is not None:
+            self._drop(job, store)
+            return job
+        self._tell_job(JOB_MODIFIED, job)
+        self._need(job._due_us)
+        return job
+
+    def _computed_changes(self, job: Job, options: dict[str, Any], trigger: Any, first: Any) -> dict[str, Any]:
+        changes = {name: value for name, value in options.items() if name not in ("fn", "args", "kwargs")}
+        if len(changes) < len(options):
+            fn, args, kwargs, _ = job._call
+            changes["_call"] = _made_call(options.get("fn", fn), options.get("args", args), options.get("kwargs", kwargs))
+        now_us = self._clock.now_us()
+        current = job.trigger
+        if trigger is not UNSET:
+            changes["trigger"] = current = trigger._bound(self.timezone, now_us)
+        if first is not UNSET or (trigger is not UNSET and job._due_us is not None):
+            changes["_due_us"] = self._first_us(current, first, now_us)
+        return changes
+
+    def _change_pending(self, job: Job, changes: dict[str, Any], trigger: Any, first: Any) -> bool:
+        with self._lock:
+            entry = self._pending.get((job.store_alias, job.id))
+            if entry is None:  # it has just landed in its store
+                return False
+            for name, value in changes.items():
+                setattr(job, name, value)
+            entry.options.update({name: value for name, value in changes.items() if name not in ("trigger", "_due_us")})
+            if trigger is not UNSET:
+                entry.trigger = trigger
+            if "_due_us" in changes:
+                entry.first = UNSET if first == "resumed" else first
+            return True
+
+    def _store_of(self, alias: str) -> BaseStore:
+        store = self._stores.get(alias)
+        if store is None:
+            raise LookupError(f"store={alias!r}: no such store{_nearest(alias, self._stores)}; there are {_listed(self._stores)}")
+        return store
+
+    def _executor_of(self, job: Job) -> BaseExecutor:
+        executor = self._executors.get(job.executor)
+        if executor is None:
+            near = _nearest(job.executor, self._executors)
+            raise LookupError(f"executor={job.executor!r}: no such executor{near}; there are {_listed(self._executors)}")
+        return executor
+
+    @abstractmethod
+    def _need(self, due_us: int | None) -> None: ...
+
+    @abstractmethod
+    def _tell(self, code: int, alias: str | None) -> None: ...
+
+    @abstractmethod
+    def _tell_job(self, code: int, job: Job) -> None: ...
+
+
+def _made_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call:
+    _check_arguments(fn, args, kwargs)
+    return fn, args, kwargs, _callee(fn).is_coroutine
+
+
+def _check_flag(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name}={value!r}: not True or False")
+
+
+def _random_id() -> str:
+    return os.urandom(16).hex()
+
+
+def _weak(fn: Callable[..., Any]) -> weakref.ref[Any] | None:
+    try:
+        return weakref.ref(fn)
+    except TypeError:
+        return None
+
+
+def _same_schedule(one: BaseTrigger, other: BaseTrigger) -> bool:
+    return one == other and str(getattr(one, "timezone", "")) == str(getattr(other, "timezone", ""))
+
+
+class BaseScheduler(_JobMethods):
+    """A scheduler without a loop of its own: something else has to call `process_jobs`.
+
+    A subclass implements `wakeup`, and may extend `start` and `shutdown`. Its default executor is a thread pool.
+    """
+
+    _PASS_SECONDS = 0.005  # a pass over many due jobs stops after that long, to let others breathe, and goes on in the next
+    _ASIDE_US = 60 * _SECOND_US
+    _STEP_BACK_US = 3 * _HOUR * _SECOND_US  # as for cron(8), a clock that goes back further than that was wrong before
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(self, global_config: Mapping[str, Any] | None = None, *, prefix: str = "asyncz.", **options: Any) -> None:
+        self._clock = _Clock()
+        self._lock = threading.RLock()  # guards the state, the pending jobs and who begins what; held for no call of user code
+        self._state = SchedulerState.STATE_STOPPED
+        self._listeners = _Listeners()
+        self._stores, self._executors = {}, {}
+        self._pending, self._decorated = {}, {}
+        self._job_defaults = dict(_JOB_DEFAULTS)
+        self._logger = _LOGGER
+        self.store_retry_interval = 10.0
+        self._zone: tzinfo | None = None
+        self._active: set[_Run] = set()  # claimed and not over; the own thread's
+        self._instances: dict[tuple[str, str], int] = {}
+        self._store_retries: dict[str, tuple[float, int]] = {}  # of stores that failed: the delay, and when to ask again
+        self._inbox: deque[Callable[[], None]] = deque()
+        self._wake_us: int | None = None  # when the next pass is needed, as far as is known
+        self._woken = False  # something became due earlier than that, during a pass
+        self._drift_us: int | None = None  # wall clock minus monotonic clock at the last pass
+        self._pass_thread: int | None = None
+        self._closing: Future[None] = _done_future()  # done when the shutdown is
+        self._waiters: list[tuple[_Run | None, Future[None]]] = []
+        _SCHEDULERS.add(self)
+        self._apply(_collected(global_config, prefix, options))
+
+    def configure(self, global_config: Mapping[str, Any] | None = None, prefix: str = "asyncz.", **options: Any) -> None:
+        """Set options, given as keywords or in a flat dictionary with dotted keys; those that are not given stay as they are.
+
+        Raises SchedulerAlreadyRunningError unless the scheduler is stopped.
+        """
+        if self.running:
+            raise SchedulerAlreadyRunningError("configure: the scheduler is running; shut it down first")
+        self._apply(_collected(global_config, prefix, options))
+
+    def _apply(self, options: dict[str, Any]) -> None:
+        """Make everything first, so that a mistake in one option leaves all as it was."""
+        options = {name: value for name, value in options.items() if value is not None}
+        stores = {alias: _made_store(alias, value) for alias, value in _mapping("stores", options).items()}
+        executors = {alias: _made_executor(alias, value) for alias, value in _mapping("executors", options).items()}
+        defaults = _made_defaults(_mapping("job_defaults", options))
+        logger, seconds = _made_logger(options.get("logger")), _made_interval(options.get("store_retry_interval", 10.0))
+        zone = _timezone(options["timezone"]) if "timezone" in options else None
+        self._zone = zone or self._zone
+        self._logger = logger if "logger" in options else self._logger
+        self.store_retry_interval = seconds if "store_retry_interval" in options else self.store_retry_interval
+        self._job_defaults = defaults if "job_defaults" in options else self._job_defaults
+        self._executors = executors if "executors" in options else self._executors
+        if "stores" in options:
+            self._unsettle_jobs({alias for alias, store in self._stores.items() if stores.get(alias) is not store})
+            self._stores = stores
+
+    def _unsettle_jobs(self, aliases: set[str]) -> None:
+        """Make jobs in memory pending, so that they land in the stores that come after these."""
+        for alias, store in self._usable_stores():
+            if alias in aliases:
+                for job in store._all():
+                    options = {name: getattr(job, name) for name in ("_call", "name", "executor", *_JOB_DEFAULTS)}
+                    job.pending = True
+                    self._pending[alias, job.id] = _Pending(job, options, job.trigger, job.next_run_time, False)
+
+    @property
+    def timezone(self) -> tzinfo:
+        """The time zone of triggers that have none of their own: as configured, or the local one."""
+        if self._zone is None:
+            self._zone = _local_zone()
+        return self._zone
+
+    @property
+    def state(self) -> SchedulerState:
+        """What the scheduler is doing."""
+        return self._state
+
+    # Life cycle.
+
+    @abstractmethod
+    def wakeup(self) -> None:
+        """See to it that `process_jobs` is called soon, on the scheduler's thread. Called from any thread."""
+
+    def start(self, paused: bool = False) -> None:
+        """Start, and run what is due; with `paused`, only after `resume`.
+
+        Raises SchedulerAlreadyRunningError, also while a shutdown waits for running jobs, and LookupError for a job whose store or executor
+        there is none of; then nothing has started.
+        """
+        with self._lock:
+            if self.running or not self._closing.done():
+                problem = "running already" if self.running else "still waiting for running jobs to end; wait for its shutdown"
+                raise SchedulerAlreadyRunningError(f"start: the scheduler is {problem}")
+            self._closing = _promise()
+        try:
+            self._open()
+        except BaseException:
+            self._closing.set_result(None)
+            self._loop = None
+            raise
+        state = SchedulerState.STATE_PAUSED if paused else SchedulerState.STATE_RUNNING
+        with self._lock:
+            self._state = state
+            late = [self._pending.pop(key) for key in list(self._pending)]
+        for pending in late:  # added while the stores were opening
+            self._settle_pending(pending)
+            self._admit(pending)
+        self._logger.info("scheduler started, with %d jobs", len(self.get_jobs()))
+        self._tell(SCHEDULER_STARTED, None)
+        self.wakeup()
+
+    def _open(self) -> None:
+        """Start the executors and the stores, and land the pending jobs; on an error, stop them again."""
+        self._executors.setdefault("default", self._default_executor())
+        self._stores.setdefault("default", MemoryStore())
+        for pending in list(self._pending.values()):
+            self._store_of(pending.job.store_alias)
+            self._executor_of(pending.job)
+        started: list[BaseExecutor | BaseStore] = []
+        try:
+            for name, executor in self._executors.items():
+                executor.start(self, name)
+                started.append(executor)
+            for name, store in self._stores.items():
+                store.start(self, name)
+                started.append(store)
+            for key, pending in list(self._pending.items()):
+                self._settle_pending(pending)
+                self._admit(pending)
+                self._pending.pop(key, None)
+        except BaseException:
+            for part in started:
+                part.shutdown()
+            raise
+
+    def _default_executor(self) -> BaseExecutor:
+        return ThreadPoolExecutor()
+
+    def pause(self) -> None:
+        """Process no jobs until `resume`; running ones go on. Raises SchedulerNotRunningError on a stopped scheduler."""
+        self._set_state("pause", SchedulerState.STATE_PAUSED, SCHEDULER_PAUSED)
+
+    def resume(self) -> None:
+        """Process jobs again; for those that were due meanwhile the rules of misfires hold. Raises as `pause`."""
+        self._set_state("resume", SchedulerState.STATE_RUNNING, SCHEDULER_RESUMED)
+        self.wakeup()
+
+    def _set_state(self, verb: str, state: SchedulerState, code: int) -> None:
+        with self._lock:
+            if not self.running:
+                raise SchedulerNotRunningError(f"{verb}: the scheduler is stopped; start it first")
+            changed, self._state = self._state is not state, state
+        if changed:
+            self._logger.info("scheduler %sd", verb)
+            self._tell(code, None)
+
+    def shutdown(self, wait: bool = True) -> Awaitable[None]:
+        """Stop: nothing starts any more from the moment this returns. On a stopped scheduler it does nothing.
+
+        wait: let running jobs finish; without it, coroutines are cancelled and threads abandoned. On the scheduler's own thread it returns
+        at once, elsewhere when that is done. What it returns can be awaited, and is done when the last job is. Inside a job, that job itself
+        is not waited for.
+        """
+        with self._lock:
+            stopping, self._state = self.running, SchedulerState.STATE_STOPPED
+        asking = _CURRENT.get()
+        ended = _promise()
+        if stopping or not self._closing.done():
+            self._run_soon(functools.partial(self._wind_down, wait, stopping, asking, ended))
+            self._wait_for(ended)
+        else:
+            ended.set_result(None)
+        return _Ended(ended)
+
+    def _run_soon(self, call: Callable[[], None]) -> None:
+        """Run a step of the shutdown: on the own thread if a job asks for it, else here, where the own thread is meant to be."""
+        if _CURRENT.get() is not None:
+            self._post(call)
+        else:
+            call()
+
+    def _wait_for(self, ended: Future[None]) -> None:
+        """Wait for the end of the shutdown, unless this thread is needed for it."""
+        while not ended.done() and not self._on_own_thread():
+            if not self._drain():
+                time.sleep(0.005)  # nobody else drains the inbox of a scheduler without a loop
+
+    def _wind_down(self, wait: bool, stopping: bool, asking: _Run | None, ended: Future[None]) -> None:
+        """Hand back what has not begun, cancel what is not waited for, and leave the rest to `_check_closed`."""
+        self._waiters.append((asking, ended))
+        if stopping:
+            self._logger.info("scheduler stopping, with %d jobs running", len(self._active))
+        for run in list(self._active):
+            with self._lock:
+                unbegun = run.state is _RunState.CLAIMED
+                if unbegun:
+                    run.state = _RunState.OVER
+            if unbegun:
+                self._hand_back(run)
+            elif not wait and run is not asking:
+                self._give_up(run)
+        self._check_closed()
+
+    def _hand_back(self, run: _Run) -> None:
+        """Make an occurrence that was claimed, and not begun, due again: nothing is lost by a shutdown."""
+        self._forget(run)
+        if run.future is not None:
+            run.future.set_exception(SchedulerNotRunningError(f"job {run.job.id!r} did not begin: the scheduler was shut down"))
+        elif run.cursor_us is not None:
+            run.store._hand_back(run.job, run.cursor_us)
+
+    def _give_up(self, run: _Run) -> None:
+        """Cancel a coroutine, which is then still awaited; abandon everything else."""
+        if isinstance(run.task, asyncio.Task):
+            run.task.cancel()
+        else:
+            self._abandon(run)
+
+    def _abandon(self, run: _Run) -> None:
+        self._logger.warning("job %r in store %r: still running, abandoned; what it returns is ignored", run.job.id, run.job.store_alias)
+        if run.future is not None:
+            run.future.set_exception(SchedulerNotRunningError(f"job {run.job.id!r} was abandoned: the scheduler was shut down"))
+        self._forget(run)
+
+    def _check_closed(self) -> None:
+        """Let those go who wait for the end of a shutdown, when no run is left except those that wait themselves."""
+        if self.running or not self._waiters:
+            return
+        if self._active - {asking for asking, _ in self._waiters}:
+            return
+        if not self._active and not self._closing.done():
+            self._close()
+        for asking, ended in self._waiters:
+            if not ended.done() and (asking is not None or self._closing.done()):
+                ended.set_result(None)
+        if self._closing.done():
+            self._waiters = []
+
+    def _close(self) -> None:
+        """Stop executors and stores; the last step of a shutdown."""
+        for group in (self._executors, self._stores):
+            for alias, part in group.items():
+                try:
+                    part.shutdown()
+                except Exception:
+                    self._logger.exception("%s %r raised while it was shut down", type(part).__name__, alias)
+        self._wake_us, self._drift_us = None, None
+        self._store_retries.clear()
+        self._logger.info("scheduler shut down")
+        self._tell(SCHEDULER_SHUTDOWN, None)
+        self._closing.set_result(None)
+
+    def __enter__(self: _Self) -> _Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.shutdown()
+
+    # Stores, executors, listeners.
+
+    def add_store(self, store: BaseStore | str, alias: str = "default", **options: Any) -> None:
+        """Add a store: an instance, or a kind such as "memory" with its options. Raises ValueError where the alias is taken."""
+        made = _made_store(alias, {"type": store, **options} if isinstance(store, str) else store)
+        self._add_part("store", self._stores, alias, made)
+        self._tell(STORE_ADDED, alias)
+        for key in [key for key in list(self._pending) if key[0] == alias and self.running]:
+            self._admit(self._pending.pop(key))
+        self.wakeup()
+
+    def remove_store(self, alias: str, shutdown: bool = True) -> None:
+        """Remove a store, with its jobs; without `shutdown` it stays open. Raises LookupError where there is none."""
+        self._remove_part("store", self._stores, alias, shutdown)
+        self._tell(STORE_REMOVED, alias)
+
+    def add_executor(self, executor: BaseExecutor | str, alias: str = "default", **options: Any) -> None:
+        """Add an executor: an instance, or a kind such as "threadpool" with its options. Raises ValueError where the alias is taken."""
+        made = _made_executor(alias, {"type": executor, **options} if isinstance(executor, str) else executor)
+        self._add_part("executor", self._executors, alias, made)
+        self._tell(EXECUTOR_ADDED, alias)
+        self.wakeup()
+
+    def remove_executor(self, alias: str, shutdown: bool = True) -> None:
+        """Remove an executor; its running jobs go on, and jobs that need it wait. Raises LookupError where there is none."""
+        self._remove_part("executor", self._executors, alias, shutdown)
+        self._tell(EXECUTOR_REMOVED, alias)
+
+    def _add_part(self, kind: str, parts: MutableMapping[str, Any], alias: str, part: Any) -> None:
+        if alias in parts:
+            raise ValueError(f"alias={alias!r}: there is {'an' if kind == 'executor' else 'a'} {kind} with that alias; remove it first")
+        if self.running:
+            part.start(self, alias)
+        parts[alias] = part
+
+    def _remove_part(self, kind: str, parts: MutableMapping[str, Any], alias: str, shutdown: bool) -> None:
+        if alias not in parts:
+            raise LookupError(f"alias={alias!r}: no such {kind}{_nearest(str(alias), parts)}; there are {_listed(parts)}")
+        part = parts.pop(alias)
+        if shutdown and self.running:
+            part.shutdown()
+
+    def add_listener(self, callback: _Listener, mask: int = ALL_EVENTS) -> None:
+        """Call `callback`, a function or coroutine function, with every event whose code is in `mask`.
+
+        A plain function is called in the thread where it happens: for runs, the scheduler's; it should not take long.
+        """
+        self._listeners.add(callback, mask)
+
+    def remove_listener(self, callback: _Listener) -> None:
+        """Call `callback` no more."""
+        self._listeners.remove(callback)
+
+    def _tell(self, code: int, alias: str | None) -> None:
+        if self._listeners.mask & code:
+            self._listeners.tell(SchedulerEvent(code, alias), self._start_listener)
+
+    def _tell_job(self, code: int, job: Job) -> None:
+        if self._listeners.mask & code:
+            self._listeners.tell(JobEvent(code, None, job.id, job.store_alias), self._start_listener)
+
+    def _start_listener(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        """Run the coroutine of a listener that is a coroutine function; without a loop, in place."""
+        _awaited(coroutine, None)
+
+    # Passes.
+
+    def process_jobs(self) -> float | None:
+        """Send what is due to its executors, and return in how many seconds this is needed again: 0 for at once, None for not at all.
+
+        To be called on one thread, the scheduler's own; returns within milliseconds, also with many jobs due.
+        """
+        self._pass_thread, self._woken = threading.get_ident(), False
+        try:
+            self._drain()
+            if self._state is not SchedulerState.STATE_RUNNING:
+                return None
+            now_us, until = self._clock.now_us(), self._clock.monotonic() + self._PASS_SECONDS
+            self._check_clock(now_us)
+            wakes = [self._process_store(alias, store, now_us, until) for alias, store in list(self._stores.items())]
+            self._wake_us = min((wake for wake in wakes if wake is not None), default=None)
+            if self._woken or self._inbox:
+                return 0.0
+            return None if self._wake_us is None else max(0.0, (self._wake_us - self._clock.now_us()) / _SECOND_US)
+        finally:
+            self._pass_thread = None
+
+    def _process_store(self, alias: str, store: BaseStore, now_us: int, until: float) -> int | None:
+        """Run the due jobs of one store; return when it is needed next, None if never."""
+        retry = self._store_retries.get(alias)
+        if retry is not None and now_us < retry[1]:
+            return retry[1]
+        try:
+            more = True
+            while more and self._state is SchedulerState.STATE_RUNNING:
+                claims = self._claim_due(alias, store, now_us)
+                for claim in claims:
+                    self._dispatch(alias, store, claim, now_us)
+                if self._clock.monotonic() >= until:
+                    return now_us
+                more = bool(claims) and not store._blocking
+            following = store._next_due_us()
+        except Exception as error:
+            return self._on_store_failed(alias, error, now_us)
+        self._on_store_works(alias)
+        return following
+
+    def _claim_due(self, alias: str, store: BaseStore, now_us: int) -> list[_Claim]:
+        """Claim due jobs of a store; any thread. What can't be claimed is set aside."""
+        claims: list[_Claim] = []
+        for job in store._due(now_us, 100):
+            self._adopted(job, alias)
+            try:
+                claim = self._claim(store, job, now_us)
+            except _StoreFailure as failure:
+                raise failure.error from None
+            except Exception as error:
+                self._set_aside(store, job, now_us, error)
+            else:
+                claims += [claim] if claim is not None else []
+        return claims
+
+    def _claim(self, store: BaseStore, job: Job, now_us: int) -> _Claim | None:
+        """Move a due job on to its first time after now, and return the occurrences up to now; None if somebody else did."""
+        revision, due_us = job._revision, job._due_us
+        if due_us is None or due_us > now_us:  # changed since it was listed
+            return None
+        self._executor_of(job)
+        last_us, following_us = due_us, job.trigger._next_us(due_us, now_us, self.timezone)
+        if following_us is not None and following_us <= now_us:
+            last_us, following_us = job.trigger._catch_up_us(due_us, now_us, self.timezone)
+        # The next run time is stored before the job is sent: a crash in between loses one run, the other order repeats it at every start.
+        try:
+            won = store._claim(job, revision, following_us)
+        except Exception as error:
+            raise _StoreFailure(error) from error
+        return _Claim(job, due_us, last_us, following_us is None) if won else None
+
+    def _set_aside(self, store: BaseStore, job: Job, now_us: int, error: Exception) -> None:
+        """Leave a job that can't be run here, as it is, for a minute; say so once."""
+        if store._set_job_aside(job, now_us + self._ASIDE_US):
+            self._logger.error(
+                "job %r in store %r can't be run: %s; it is kept, and tried again every minute", job.id, job.store_alias, error, exc_info=error
+            )
+            self._post(self._tell_run, JOB_ERROR, job, now_us if job._due_us is None else job._due_us, None, error)
+
+    def _dispatch(self, alias: str, store: BaseStore, claim: _Claim, now_us: int) -> None:
+        """Make a run of a claim and send it to its executor, unless it is too late or too many are running."""
+        job, first_us = claim.job, claim.last_us if claim.job.coalesce else claim.first_us
+        if self._state is SchedulerState.STATE_STOPPED:  # since the claim
+            store._hand_back(job, first_us)
+            return
+        if claim.over:
+            self._tell_job(JOB_REMOVED, job)
+        run = _Run(self, store, job, first_us, claim.last_us)
+        if self._instances.get((alias, job.id), 0) >= job.max_instances:
+            self._logger.warning("job %r in store %r skipped: %d running already", job.id, alias, job.max_instances)
+            self._tell_submission(JOB_MAX_INSTANCES, run)
+            return
+        if self._is_late(job, first_us):
+            self._jump_to_grace(run, now_us)
+        if run.cursor_us is not None:
+            self._submit(alias, run)
+
+    def _jump_to_grace(self, run: _Run, now_us: int) -> None:
+        """Move the cursor over what is late by more than the grace time, and report it as missed."""
+        first_us, grace = cast(int, run.cursor_us), run.job.mistrigger_grace_time
+        assert grace is not None
+        oldest_us = now_us - round(grace * _SECOND_US)
+        start_us = None
+        if run.last_us >= oldest_us:
+            start_us = run.trigger._after_us(oldest_us - 1, now_us, self.timezone)
+        missed = [moment for moment, _ in zip(run.times_us(), range(_LISTED + 1)) if start_us is None or moment < start_us]
+        if len(missed) > _LISTED:
+            last_us = run.last_us if start_us is None else run.trigger._catch_up_us(first_us, start_us - 1, self.timezone)[0]
+            zone = run.job._zone
+            self._logger.warning("job %r: all runs from %s to %s were missed", run.job.id, _shown(first_us, zone), _shown(last_us, zone))
+            missed = [last_us]
+        for moment in missed:
+            self._on_missed(run, moment)
+        run.cursor_us = start_us
+
+    def _submit(self, alias: str, run: _Run) -> None:
+        job = run.job
+        key = (alias, job.id)
+        self._active.add(run)
+        self._instances[key] = self._instances.get(key, 0) + 1
+        try:
+            executor = self._executor_of(job)
+            if self._listeners.mask & JOB_SUBMITTED:
+                self._tell_submission(JOB_SUBMITTED, run)
+            executor._send(run)
+        except Exception as error:  # the executor's; the run began, or never will
+            run.state = _RunState.BEGUN
+            self._on_error(run, run.last_us, error)
+            self._on_over(run)
+
+    def _check_clock(self, now_us: int) -> None:
+        """Where the wall clock was set back by hours, it was wrong before: what waits for the wrong time is computed anew."""
+        drift_us = now_us - round(self._clock.monotonic() * _SECOND_US)
+        before_us, self._drift_us = self._drift_us, drift_us
+        if before_us is None or before_us - drift_us < self._STEP_BACK_US:
+            return
+        for alias, store in list(self._stores.items()):
+            if not store._blocking:
+                self._logger.warning("the clock went back by %d s; the jobs of store %r are computed anew", (before_us - drift_us) // _SECOND_US, alias)
+                for job in store._all():
+                    self._recompute(store, job, now_us)
+
+    def _recompute(self, store: BaseStore, job: Job, now_us: int) -> None:
+        revision, due_us = job._revision, job._due_us
+        try:
+            following_us = job.trigger._next_us(None, now_us, self.timezone)
+        except Exception as error:
+            self._set_aside(store, job, now_us, error)
+            return
+        if due_us is not None and following_us is not None and following_us < due_us:
+            store._write(job, revision, {"_due_us": following_us})
+
+    def _on_store_failed(self, alias: str, error: Exception, now_us: int) -> int:
+        """Report a store that failed, once, and return when to ask it again: after a second, later less often."""
+        delay = min(2 * self._store_retries[alias][0] if alias in self._store_retries else 1.0, self.store_retry_interval)
+        if alias not in self._store_retries:
+            self._logger.error("store %r failed: %s; its jobs wait, it is tried again", alias, error, exc_info=error)
+        retry_us = now_us + round(delay * _SECOND_US)
+        self._store_retries[alias] = (delay, retry_us)
+        return retry_us
+
+    def _on_store_works(self, alias: str) -> None:
+        if self._store_retries.pop(alias, None) is not None:
+            self._logger.info("store %r works again", alias)
+
+    def _need(self, due_us: int | None) -> None:
+        """Ask for a pass if something is due before the next one that is known of."""
+        if due_us is not None and self.running and (self._wake_us is None or due_us < self._wake_us or self._pass_thread is not None):
+            self._woken = True
+            self.wakeup()
+
+    def run_job(self, job_id: str, store: str | None = None) -> Future[Any]:
+        """Run a job once more, now, and return a future of its result; its schedule, and whether it is paused, stay as they are.
+
+        The future raises what the job raises, or MaximumInstancesError. Raises JobLookupError where there is no such job, and
+        SchedulerNotRunningError on a stopped scheduler.
+        """
+        job, kept_in = self._found(job_id, store)
+        if not self.running or kept_in is None:
+            raise SchedulerNotRunningError(f"run_job: job {job_id!r} can't run, the scheduler is stopped; start it first")
+        future = _promise()
+        self._post(self._run_now, job, kept_in, future)
+        return future
+
+    def _run_now(self, job: Job, store: BaseStore, future: Future[Any]) -> None:
+        now_us = self._clock.now_us()
+        run = _Run(self, store, job, now_us, now_us)
+        run.future = future
+        if not self.running:
+            future.set_exception(SchedulerNotRunningError(f"job {job.id!r} did not begin: the scheduler was shut down"))
+        elif self._instances.get((job.store_alias, job.id), 0) >= job.max_instances:
+            problem = f"job {job.id!r}: max_instances={job.max_instances} are running; wait for one to end, or allow more"
+            future.set_exception(MaximumInstancesError(problem))
+        else:
+            self._submit(job.store_alias, run)
+
+    # Reports of runs, from any thread.
+
+    def _on_own_thread(self) -> bool:
+        return self._pass_thread == threading.get_ident()
+
+    def _post(self, call: Callable[..., None], *args: Any) -> None:
+        """Make a call on the own thread: at once if this is it, else from the inbox."""
+        if self._on_own_thread():
+            call(*args)
+        else:
+            self._inbox.append(functools.partial(call, *args))
+            self._wake_for_inbox()
+
+    def _wake_for_inbox(self) -> None:
+        self.wakeup()
+
+    def _drain(self) -> bool:
+        """Make the calls that are in the inbox now; return whether there were any."""
+        count = len(self._inbox)
+        for _ in range(count):
+            try:
+                call = self._inbox.popleft()
+            except IndexError:  # a shutdown in another thread took it
+                break
+            try:
+                call()
+            except Exception:
+                self._logger.exception("internal error: %r raised", call)
+        return bool(count)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        coroutine.close()
+        raise TypeError(f"{type(self).__name__} has no event loop; use a ThreadPoolExecutor")
+
+    def _begin(self, run: _Run) -> bool:
+        """Mark a claimed run as begun; False if it was taken back, or the scheduler is stopped: then it must not run."""
+        with self._lock:
+            if run.state is not _RunState.CLAIMED or self._state is SchedulerState.STATE_STOPPED:
+                return False
+            run.state = _RunState.BEGUN
+            return True
+
+    def _is_late(self, job: Job, due_us: int) -> bool:
+        grace = job.mistrigger_grace_time
+        return grace is not None and self._clock.now_us() - due_us > grace * _SECOND_US
+
+    def _on_missed(self, run: _Run, due_us: int) -> None:
+        self._post(self._note_missed, run, due_us)
+
+    def _on_executed(self, run: _Run, due_us: int, value: Any) -> None:
+        self._post(self._note_executed, run, due_us, value)
+
+    def _on_error(self, run: _Run, due_us: int, error: BaseException) -> None:
+        self._post(self._note_error, run, due_us, error)
+
+    def _on_over(self, run: _Run) -> None:
+        self._post(self._note_over, run)
+
+    def _note_missed(self, run: _Run, due_us: int) -> None:
+        job = run.job
+        self._logger.warning("job %r in store %r: its run of %s was missed", job.id, job.store_alias, _shown(due_us, job._zone))
+        self._tell_run(JOB_MISSED, job, due_us, None, None)
+
+    def _note_executed(self, run: _Run, due_us: int, value: Any) -> None:
+        if run.state is _RunState.OVER:  # abandoned; its late result is ignored
+            return
+        job = run.job
+        if self._logger.isEnabledFor(logging.DEBUG):
+            self._logger.debug("job %r in store %r: its run of %s was executed", job.id, job.store_alias, _shown(due_us, job._zone))
+        if run.future is not None:
+            run.future.set_result(value)
+        self._tell_run(JOB_EXECUTED, job, due_us, value, None)
+
+    def _note_error(self, run: _Run, due_us: int, error: BaseException) -> None:
+        if run.state is _RunState.OVER:
+            return
+        job = run.job
+        shown = (job.id, job.store_alias, job._next_shown())
+        self._logger.error("job %r in store %r raised; it stays scheduled, next run %s", *shown, exc_info=error)
+        if run.future is not None:
+            run.future.set_exception(error)
+        self._tell_run(JOB_ERROR, job, due_us, None, error)
+
+    def _note_over(self, run: _Run) -> None:
+        if run.state is not _RunState.OVER:
+            run.state = _RunState.OVER
+            self._forget(run)
+            self._check_closed()
+
+    def _forget(self, run: _Run) -> None:
+        run.state = _RunState.OVER
+        if run in self._active:
+            self._active.discard(run)
+            key = (run.job.store_alias, run.job.id)
+            left = self._instances[key] - 1
+            if left:
+                self._instances[key] = left
+            else:
+                del self._instances[key]
+
+    def _tell_run(self, code: int, job: Job, due_us: int, value: Any, error: BaseException | None) -> None:
+        if self._listeners.mask & code:
+            text = None
+            if error is not None:
+                import traceback  # here, because only a failure needs it
+
+                text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            moment = _from_us(due_us, job._zone)
+            event = JobExecutionEvent(code, None, job.id, job.store_alias, moment, value, error, text)
+            self._listeners.tell(event, self._start_listener)
+
+    def _tell_submission(self, code: int, run: _Run) -> None:
+        if self._listeners.mask & code:
+            event = JobSubmissionEvent(code, None, run.job.id, run.job.store_alias, run.shown_times())
+            self._listeners.tell(event, self._start_listener)
+
+    # Display.
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+    def __str__(self) -> str:
+        jobs = self.get_jobs()
+        following = jobs[0]._next_shown() if jobs and jobs[0]._due_us is not None else "none"
+        return f"{type(self).__name__}: {self._state.value}, {len(jobs)} job{'s' if len(jobs) != 1 else ''}, next run: {following}"
+
+    def _repr_html_(self) -> str:
+        import html  # here, because only a notebook needs it
+
+        return f"<p>{html.escape(str(self))}</p>{cast(_JobList, self.get_jobs())._repr_html_()}"
+
+    def _after_fork(self) -> None:
+        """Forget, in a child process, what belongs to the parent; without closing anything, since the parent uses it."""
+        was_running = self.running
+        self._lock = threading.RLock()
+        self._state = SchedulerState.STATE_STOPPED
+        self._loop, self._pass_thread, self._wake_us, self._drift_us = None, None, None, None
+        self._active, self._instances, self._inbox, self._waiters = set(), {}, deque(), []
+        self._closing = _done_future()
+        for store in self._stores.values():
+            store._lock = threading.RLock()
+        if was_running:
+            self._logger.warning("a running scheduler was forked; it is stopped in the child, process %d: start it there if it is to run", os.getpid())
+
+
+class _StoreFailure(Exception):
+    """Tells a store that failed from a trigger that did."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Ended:
+    """What `shutdown` returns: it can be awaited in any loop, and need not be."""
+
+    def __init__(self, ended: Future[None]) -> None:
+        self._ended = ended
+
+    def __await__(self) -> Generator[Any, None, None]:
+        if not self._ended.done():
+            yield from asyncio.wrap_future(self._ended).__await__()
+
+
+_Self = TypeVar("_Self", bound="BaseScheduler")
+_SCHEDULERS: weakref.WeakSet[BaseScheduler] = weakref.WeakSet()
+
+
+def _promise() -> Future[Any]:
+    """Return a future that nobody else can cancel, such as by giving up to wait for it."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+def _done_future() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
+
+
+def _mapping(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    value = options.get(name, {})
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name}={value!r}: not a dictionary")
+    return cast(Mapping[str, Any], value)
+
+
+def _after_fork_in_child() -> None:
+    for scheduler in list(_SCHEDULERS):
+        scheduler._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+class AsyncIOScheduler(BaseScheduler):
+    """A scheduler on an asyncio event loop: the running one, one that is given, or one of its own in a thread.
+
+    global_config: a flat dictionary of options with dotted keys, such as {"asyncz.timezone": "UTC"}. event_loop: a loop that you run; where
+    not given, the loop that is running at `start`, or else one of its own in a daemon thread named "asyncz". timezone: a name or tzinfo, the
+    local one where not given. logger: a logger, or its name. store_retry_interval: seconds, the longest time until a store that failed is
+    tried again. job_defaults: `coalesce`, `max_instances`, `mistrigger_grace_time` for jobs that do not say. stores, executors: dictionaries
+    of alias and store, alias and executor; the one with the alias "default" is made where it is missing.
+    """
+
+    _ABANDON_SECONDS = 1.0  # so long coroutines that were cancelled by a shutdown have for their clean-up
+
+    def __init__(
+        self,
+        global_config: Mapping[str, Any] | None = None,
+        *,
+        prefix: str = "asyncz.",
+        event_loop: asyncio.AbstractEventLoop | None = None,
+        timezone: str | tzinfo | None = None,
+        logger: logging.Logger | str | None = None,
+        store_retry_interval: float | None = None,
+        job_defaults: Mapping[str, Any] | None = None,
+        stores: Mapping[str, Any] | None = None,
+        executors: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._given_loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._timer: asyncio.TimerHandle | asyncio.Handle | None = None  # armed while a pass is needed; only the loop's thread touches it
+        self._timer_at = 0.0  # in the loop's time
+        self._tasks: set[asyncio.Task[Any]] = set()  # the loop alone would forget them
+        self._drain_asked = False
+        self._fetching: dict[str, asyncio.Task[None]] = {}  # blocking stores whose due jobs are being fetched
+        self._fetch_again: set[str] = set()  # of those, the ones that changed meanwhile
+        self._fetchers: dict[str, _Workers] = {}
+        given = {"event_loop": event_loop, "timezone": timezone, "logger": logger, "store_retry_interval": store_retry_interval}
+        given.update({"job_defaults": job_defaults, "stores": stores, "executors": executors})
+        super().__init__(global_config, prefix=prefix, **{name: value for name, value in given.items() if value is not None})
+
+    def _apply(self, options: dict[str, Any]) -> None:
+        loop = options.get("event_loop")
+        if isinstance(loop, str):
+            loop = _resolved(loop, "event_loop")
+        if loop is not None and not isinstance(loop, asyncio.AbstractEventLoop):
+            raise TypeError(f"event_loop={loop!r}: not an event loop; give one, such as asyncio.new_event_loop()")
+        super()._apply(options)
+        self._given_loop = loop or self._given_loop
+
+    def _default_executor(self) -> BaseExecutor:
+        return AsyncIOExecutor()
+
+    # Life cycle.
+
+    def start(self, paused: bool = False) -> None:
+        """Start, on the loop that is given, else on the one that is running, else on one of its own in a daemon thread.
+
+        paused: process no jobs until `resume`. Raises SchedulerAlreadyRunningError, also while a shutdown waits for running jobs, and
+        LookupError for a job whose store or executor there is none of; then nothing has started.
+        """
+        self._recover_from_closed_loop()
+        if self.running or not self._closing.done():
+            super().start(paused)  # raises
+        running = asyncio._get_running_loop()
+        own = None if self._given_loop or running else asyncio.new_event_loop()
+        self._loop = self._given_loop or running or own
+        self._drain_asked = False
+        try:
+            super().start(paused)
+        except BaseException:
+            if own is not None:
+                own.close()
+            raise
+        if own is not None:
+            self._closing.add_done_callback(lambda _: own.call_soon_threadsafe(own.stop))
+            entered = threading.Event()
+            own.call_soon(entered.set)
+            self._thread = threading.Thread(target=_run_own_loop, args=(own,), name="asyncz", daemon=True)
+            self._thread.start()
+            entered.wait()  # so that whoever finds the loop not running knows that nobody works in it
+
+    def run(self, paused: bool = False) -> None:
+        """Start, and block until the scheduler is shut down; with a loop of its own, in the calling thread.
+
+        In the main thread, SIGINT and SIGTERM shut it down and wait for running jobs; a second one ends it at once, by KeyboardInterrupt or
+        SystemExit. Raises SchedulerAlreadyRunningError, and RuntimeError inside a running loop.
+        """
+        if asyncio._get_running_loop() is not None:
+            raise RuntimeError("run: this thread runs an event loop, which run() would block; use start() there")
+        self._recover_from_closed_loop()
+        if self.running:
+            raise SchedulerAlreadyRunningError("run: the scheduler is running already")
+        loop = self._given_loop or asyncio.new_event_loop()
+        restore = self._handle_signals(loop) if threading.current_thread() is threading.main_thread() else None
+        try:
+            loop.run_until_complete(self._serve(paused))
+        finally:
+            if restore is not None:
+                restore()
+            if self.running or not self._closing.done():  # a second signal, or an error that ended the loop
+                self.shutdown(wait=False)
+            if loop is not self._given_loop:
+                _close_loop(loop)
+                self._recover_from_closed_loop()
+
+    async def _serve(self, paused: bool) -> None:
+        self.start(paused)
+        await asyncio.wrap_future(self._closing)
+
+    def _handle_signals(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+        """Let the first SIGINT or SIGTERM shut down, and the second raise; return what puts the old handlers back."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        received: list[int] = []
+
+        def on_signal(number: int, frame: object) -> None:
+            received.append(number)
+            if len(received) == 1:
+                loop.call_soon_threadsafe(self.shutdown)
+            elif number == signal.SIGINT:
+                raise KeyboardInterrupt
+            else:
+                raise SystemExit(128 + number)
+
+        for number in before:
+            signal.signal(number, on_signal)
+        return lambda: [signal.signal(number, handler) for number, handler in before.items()] and None
+
+    def _recover_from_closed_loop(self) -> None:
+        """Let a scheduler whose loop was closed under it, as by the end of asyncio.run, be stopped."""
+        if self._loop is not None and self._loop.is_closed() and not self._closing.done():
+            self.shutdown(wait=False)
+
+    def _run_soon(self, call: Callable[[], None]) -> None:
+        if self._on_own_thread() or self._loop is None or not self._loop.is_running():
+            call()
+        else:
+            self._call_threadsafe(call)
+
+    def _wait_for(self, ended: Future[None]) -> None:
+        while not ended.done() and not self._on_own_thread() and self._loop is not None and self._loop.is_running():
+            wait_for_futures([ended], timeout=0.1)
+        thread = self._thread
+        if thread is not None and ended.done() and self._closing.done() and _CURRENT.get() is None and not self._on_own_thread():
+            thread.join()
+
+    def _wind_down(self, wait: bool, stopping: bool, asking: _Run | None, ended: Future[None]) -> None:
+        self._disarm_timer()
+        loop = self._loop
+        if loop is None or loop.is_closed():  # nothing in it will ever end
+            self._tasks.clear()
+            for run in list(self._active):
+                self._forget(run)
+        super()._wind_down(wait, stopping, asking, ended)
+        if not wait and not self._closing.done() and loop is not None:
+            loop.call_later(self._ABANDON_SECONDS, self._abandon_all)
+
+    def _abandon_all(self) -> None:
+        if not self.running:
+            self._tasks.clear()
+            for run in list(self._active):
+                self._abandon(run)
+            self._check_closed()
+
+    def _check_closed(self) -> None:
+        if not self._tasks - {run.task for run in self._active}:  # else a listener, or a fetch, is at work
+            super()._check_closed()
+
+    def _close(self) -> None:
+        for fetcher in self._fetchers.values():
+            fetcher.stop()
+        self._fetchers.clear()
+        super()._close()
+        if not self._tasks:
+            self._loop = None
+
+    async def __aenter__(self: _SelfAsync) -> _SelfAsync:
+        self.start()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._on_own_thread():
+            await self.shutdown()
+        else:  # its loop is another one: do not block this one
+            await asyncio.get_running_loop().run_in_executor(None, self.shutdown)
+
+    def asgi(self, app: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        """Return an ASGI application that starts and stops the scheduler with the lifespan protocol around `app`.
+
+        It starts when the application has started, and has stopped before the application does; an application that knows nothing of the
+        lifespan protocol is fine too.
+        """
+
+        async def wrapped(scope: Mapping[str, Any], receive: _Receive, send: _Send) -> None:
+            if scope["type"] == "lifespan":
+                await _Lifespan(self, receive, send).run(app, scope)
+            else:
+                await app(scope, receive, send)
+
+        return wrapped
+
+    # The timer and the loop's thread.
+
+    def _on_own_thread(self) -> bool:
+        return self._loop is not None and asyncio._get_running_loop() is self._loop
+
+    def wakeup(self) -> None:
+        """See to it that a pass is made soon. Any thread."""
+        if self._on_own_thread():
+            self._arm_timer(0.0)
+        else:
+            self._call_threadsafe(self._arm_timer, 0.0)
+
+    def _wake_for_inbox(self) -> None:
+        if not self._drain_asked:  # one call for all that is put in until it is made
+            self._drain_asked = True
+            self._call_threadsafe(self._drain_inbox)
+
+    def _drain_inbox(self) -> None:
+        self._drain_asked = False
+        self._drain()
+
+    def _call_threadsafe(self, call: Callable[..., None], *args: Any) -> None:
+        loop = self._loop
+        try:
+            if loop is not None:
+                loop.call_soon_threadsafe(call, *args)
+        except RuntimeError:  # the loop is closed: what comes from an abandoned thread has nobody to hear it
+            self._logger.debug("the loop is closed; dropped %r", call)
+
+    def _arm_timer(self, delay: float) -> None:
+        """Let the next pass be in `delay` seconds, unless there is one before."""
+        loop = self._loop
+        if loop is None or not self.running:
+            return
+        longest = self._clock.longest_sleep
+        when = loop.time() + (delay if longest is None else min(delay, longest))
+        if self._timer is not None:
+            if self._timer_at <= when:
+                return
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = loop.call_at(when, self._tick) if delay > 0 else loop.call_soon(self._tick)
+
+    def _disarm_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._timer = None
+        delay: float | None = 0.0
+        try:
+            delay = self.process_jobs()
+        finally:
+            if delay is not None:
+                self._arm_timer(delay)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        assert self._loop is not None
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_done)
+        return task
+
+    def _on_task_done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # it is reported; asyncio need not complain that nobody looked
+        if not self.running:
+            self._check_closed()
+
+    def _start_listener(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        if self._loop is None or self._loop.is_closed():  # before the start
+            _in_new_thread(_awaited, coroutine, None)
+        elif self._on_own_thread():
+            self._spawn(_logged(coroutine))
+        else:
+            self._call_threadsafe(lambda: self._spawn(_logged(coroutine)) and None)
+
+    # Stores whose calls may take long: their passes are made in a thread of theirs.
+
+    def _process_store(self, alias: str, store: BaseStore, now_us: int, until: float) -> int | None:
+        if not store._blocking:
+            return super()._process_store(alias, store, now_us, until)
+        retry = self._store_retries.get(alias)
+        if retry is not None and now_us < retry[1]:
+            return retry[1]
+        if alias in self._fetching:
+            self._fetch_again.add(alias)
+        else:
+            self._fetching[alias] = self._spawn(self._fetch(alias, store, now_us))
+        return None  # it asks for the next pass itself
+
+    async def _fetch(self, alias: str, store: BaseStore, now_us: int) -> None:
+        """Claim the due jobs of a blocking store in its thread, send them from here, and see when it is needed next."""
+        wake_us: int | None = None
+        try:
+            worker = self._fetchers.setdefault(alias, _Workers(1, f"asyncz-store-{alias}"))
+            call = _WorkerCall(self._fetched, alias, store, now_us)
+            worker.submit(call)
+            claims, wake_us = await asyncio.wrap_future(call.future)
+            for claim in claims:
+                self._dispatch(alias, store, claim, now_us)
+            self._on_store_works(alias)
+        except Exception as error:
+            wake_us = self._on_store_failed(alias, error, now_us)
+        finally:
+            self._fetching.pop(alias, None)
+        if alias in self._fetch_again:
+            self._fetch_again.discard(alias)
+            wake_us = now_us
+        if wake_us is not None and self._stores.get(alias) is store:
+            self._arm_timer(max(0.0, (wake_us - self._clock.now_us()) / _SECOND_US))
+
+    def _fetched(self, alias: str, store: BaseStore, now_us: int) -> tuple[list[_Claim], int | None]:
+        return self._claim_due(alias, store, now_us), store._next_due_us()
+
+    def _after_fork(self) -> None:
+        super()._after_fork()
+        self._thread, self._timer, self._drain_asked = None, None, False
+        self._tasks, self._fetching, self._fetchers = set(), {}, {}
+
+
+_SelfAsync = TypeVar("_SelfAsync", bound="AsyncIOScheduler")
+_Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+_Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+async def _logged(coroutine: Coroutine[Any, Any, Any]) -> None:
+    try:
+        await coroutine
+    except Exception:
+        _LOGGER.exception("listener %r raised; the others still hear", coroutine)
+
+
+def _in_new_thread(call: Callable[..., Any], *args: Any) -> Any:
+    """Make a call in a thread of its own, where no loop runs, and wait for it."""
+    made = _WorkerCall(call, *args)
+    thread = threading.Thread(target=made.run_plain, name="asyncz-call", daemon=True)
+    thread.start()
+    thread.join()
+    return made.future.result()
+
+
+def _run_own_loop(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        _close_loop(loop)
+
+
+def _close_loop(loop: asyncio.AbstractEventLoop) -> None:
+    """End what is left in a loop of our own, such as the tasks of listeners, and close it."""
+    try:
+        for cancel in (False, True):
+            tasks = asyncio.all_tasks(loop)
+            for task in tasks if cancel else ():
+                task.cancel()
+            if tasks:
+                loop.run_until_complete(asyncio.wait(tasks, timeout=1.0))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
+
+
+class _Lifespan:
+    """The lifespan protocol of ASGI, with the scheduler between the server and the application."""
+
+    def __init__(self, scheduler: AsyncIOScheduler, receive: _Receive, send: _Send) -> None:
+        self._scheduler = scheduler
+        self._receive = receive
+        self._send = send
+        self._answered = False  # the application has said how its startup went
+
+    async def run(self, app: Callable[..., Awaitable[None]], scope: Mapping[str, Any]) -> None:
+        try:
+            await app(scope, self.receive, self.send)
+        except Exception:
+            if self._answered:
+                raise
+            _LOGGER.debug("the application does not take part in the lifespan protocol", exc_info=True)
+        finally:
+            if self._answered:
+                await self._scheduler.shutdown()
+        if not self._answered:
+            await self._run_alone()
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        message = await self._receive()
+        if message["type"] == "lifespan.shutdown":  # jobs may use what the application closes now
+            await self._scheduler.shutdown()
+        return message
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "lifespan.startup.complete":
+            message = self._started()
+        self._answered = True
+        await self._send(message)
+
+    def _started(self) -> MutableMapping[str, Any]:
+        """Start the scheduler, and return what the server is to hear of it."""
+        try:
+            self._scheduler.start()
+        except Exception as error:
+            _LOGGER.exception("the scheduler did not start")
+            return {"type": "lifespan.startup.failed", "message": f"the scheduler did not start: {error}"}
+        return {"type": "lifespan.startup.complete"}
+
+    async def _run_alone(self) -> None:
+        """Answer the server for an application that does not."""
+        message = self._started()
+        await self._send(message)
+        if message["type"] == "lifespan.startup.failed":
+            return
+        while (await self._receive())["type"] != "lifespan.shutdown":
+            pass
+        await self._scheduler.shutdown()
+        await self._send({"type": "lifespan.shutdown.complete"})
+
+
+# === Simulation ===
+# The same scheduler on a clock that does not wait: when the loop has nothing to do, the time jumps to its next timer.
+# What is simulated are copies of the jobs; afterwards the scheduler is as it was.
+
+
+class _VirtualClock(_Clock):
+    """A clock that starts at `start_us` and moves only when the loop it is installed in would wait."""
+
+    longest_sleep = None
+
+    def __init__(self, start_us: int) -> None:
+        self._start_us = start_us
+        self._elapsed = 0.0
+        self._threads = 0  # calls of the loop's that are in progress in threads: time must not jump over them
+
+    def now_us(self) -> int:
+        return self._start_us + round(self._elapsed * _SECOND_US)
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    def install(self, loop: Any) -> None:
+        """Let `loop`, one with a selector, live by this clock."""
+        selector, run_in_executor = loop._selector, loop.run_in_executor
+        select = selector.select
+
+        def jump(timeout: float | None = None) -> Any:
+            events = select(0)
+            if events or timeout == 0:
+                return events
+            if timeout is None or self._threads:
+                return select(0.01 if self._threads and timeout is not None else timeout)
+            self._elapsed += timeout
+            return events
+
+        def counted(executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+            self._threads += 1
+            future = run_in_executor(executor, func, *args)
+            future.add_done_callback(self._on_thread_done)
+            return future
+
+        selector.select, loop.time, loop.run_in_executor = jump, self.monotonic, counted
+        loop.set_debug(False)  # a debug loop is ten times slower
+
+    def _on_thread_done(self, future: asyncio.Future[Any]) -> None:
+        self._threads -= 1
+
+
+class _SimulatedExecutor(_BuiltinExecutor):
+    """Runs everything on the loop's thread, in the order in which it is due."""
+
+    def do_send_job(self, job: Job, run_times: list[datetime]) -> Any:
+        return self._scheduler._spawn(self.run_coroutine_job(job, run_times))
+
+    def _send(self, run: _Run) -> None:
+        run.task = self._scheduler._spawn(run.run_coroutine())
+
+
+def simulate(scheduler: AsyncIOScheduler, start: datetime | date | str, until: datetime | date | str) -> list[JobExecutionEvent]:
+    """Run a stopped scheduler on a virtual clock from `start` to `until`, both included, and return what ended: run, failed or missed.
+
+    start, until: datetime, date or ISO 8601 string, local in the scheduler's time zone where naive. Every due run happens, in order:
+    coroutine functions with their sleeps on virtual time, plain functions in place. Jobs start as if they were added at `start`, and are
+    afterwards as they were before. Runs that are in progress at `until` are finished.
+
+    Raises SchedulerAlreadyRunningError for a scheduler that is not stopped.
+    """
+    if not isinstance(scheduler, AsyncIOScheduler):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"scheduler={scheduler!r}: not an AsyncIOScheduler; give one, that is stopped")
+    start_us, until_us = _instant_us(start, scheduler.timezone, "start"), _instant_us(until, scheduler.timezone, "until")
+    if until_us < start_us:
+        raise ValueError(f"until={until!r}: before start={start!r}; it must be at or after it")
+    if scheduler.running or not scheduler._closing.done():
+        raise SchedulerAlreadyRunningError("simulate: the scheduler is running; shut it down first")
+    if asyncio._get_running_loop() is not None:  # as in a notebook
+        return cast("list[JobExecutionEvent]", _in_new_thread(_simulated, scheduler, start_us, until_us))
+    return _simulated(scheduler, start_us, until_us)
+
+
+def _simulated(scheduler: AsyncIOScheduler, start_us: int, until_us: int) -> list[JobExecutionEvent]:
+    pending = _simulated_jobs(scheduler, start_us)
+    names = ("_clock", "_stores", "_executors", "_pending", "_given_loop")
+    before = {name: getattr(scheduler, name) for name in names}
+    events: list[JobExecutionEvent] = []
+    clock, loop = _VirtualClock(start_us), asyncio.SelectorEventLoop()
+    clock.install(loop)
+    scheduler._clock, scheduler._pending, scheduler._given_loop = clock, pending, None
+    scheduler._stores = {alias: MemoryStore() for alias in {"default", *before["_stores"]}}
+    scheduler._executors = {alias: _SimulatedExecutor() for alias in {"default", *before["_executors"]}}
+    collect = events.append
+    scheduler.add_listener(collect, JOB_EXECUTED | JOB_ERROR | JOB_MISSED)
+    try:
+        loop.run_until_complete(_simulation(scheduler, (until_us - start_us) / _SECOND_US))
+    finally:
+        scheduler.remove_listener(collect)
+        if scheduler.running:
+            scheduler.shutdown(wait=False)
+        _close_loop(loop)
+        scheduler._recover_from_closed_loop()
+        for name, value in before.items():
+            setattr(scheduler, name, value)
+    return events
+
+
+async def _simulation(scheduler: AsyncIOScheduler, seconds: float) -> None:
+    scheduler.start()
+    await asyncio.sleep(seconds + 0.5 / _SECOND_US)  # what is due at the end is still due then
+    await scheduler.shutdown()
+
+
+def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> dict[tuple[str, str], _Pending]:
+    """Return copies of a stopped scheduler's jobs, as if they were added at the start; without those that are over by then."""
+    jobs: dict[tuple[str, str], _Pending] = {}
+    for job in scheduler.get_jobs():
+        key = (job.store_alias, job.id)
+        known = scheduler._pending.get(key)
+        trigger = known.trigger if known is not None else job.trigger._unbound()
+        first = known.first if known is not None else (None if job._due_us is None else UNSET)
+        options = {name: getattr(job, name) for name in ("_call", "name", "executor", *_JOB_DEFAULTS)}
+        twin = Job(scheduler, job.id, job.store_alias, {"trigger": trigger})
+        entry = _Pending(twin, options, trigger, first, False)
+        due_us = scheduler._first_us(trigger._bound(scheduler.timezone, start_us), first, start_us)
+        if first is None or (due_us is not None and due_us >= start_us):
+            jobs[key] = entry
+    return jobs
+
+
+# === Dotted names ===
+# asyncz.schedulers.asyncio and the like, from this one file: modules put into sys.modules, where an import looks after importing the parent.
+# They hang under the name that this module was imported by, so that two vendored copies do not meet.
+
+_DOTTED = {
+    "schedulers": ("AsyncIOScheduler", "BaseScheduler", "SchedulerState"),
+    "schedulers.asyncio": ("AsyncIOScheduler",),
+    "schedulers.base": ("BaseScheduler", "SchedulerState"),
+    "triggers": ("AndTrigger", "BaseTrigger", "CronTrigger", "DateTrigger", "IntervalTrigger", "OrTrigger"),
+    "stores": ("BaseStore", "MemoryStore"),
+    "executors": ("AsyncIOExecutor", "BaseExecutor", "DebugExecutor", "ProcessPoolExecutor", "ThreadPoolExecutor"),
+    "jobs": ("Job",),
+    "events": (
+        *(name for name in __all__ if name.isupper() and name != "UNSET"),
+        "JobEvent",
+        "JobExecutionEvent",
+        "JobSubmissionEvent",
+        "SchedulerEvent",
+    ),
+    "exceptions": tuple(name for name in __all__ if name.endswith(("Error", "Exception"))),
+}
+
+
+def _root_name() -> str:
+    """Return the name that this module is, or would be, imported by."""
+    if __name__ != "__main__":
+        return __name__
+    return __spec__.name if __spec__ is not None else "asyncz"
+
+
+def _publish_dotted_names(root: str) -> None:
+    this = sys.modules[__name__]
+    sys.modules.setdefault(root, this)  # `python asyncz.py run app:scheduler` must not import a second copy of it
+    for path, names in _DOTTED.items():
+        parent_name, _, name = path.rpartition(".")
+        module = types.ModuleType(f"{root}.{path}", f"{path} of {root}, which is one file.")
+        module.__dict__.update({public: globals()[public] for public in names}, __all__=list(names))
+        sys.modules[module.__name__] = module
+        setattr(sys.modules[f"{root}.{parent_name}"] if parent_name else this, name, module)
+    for package in ("", ".schedulers"):
+        sys.modules[root + package].__path__ = []  # what tells the import system that it may look for more below
+
+
+_publish_dotted_names(_root_name())
+
+
+# === Command line ===
+# python -m asyncz: the coming runs of an expression, a scheduler of the user's until it is told to stop, a demonstration.
+# Bad input is one line and exit status 2.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, of `sys.argv` where `arguments` is None; return the exit status."""
+    import argparse  # here, because only the command line needs it
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> Any:
+            self.exit(2, f"asyncz: {message}\n")
+
+    parser = Parser(prog="asyncz", description="A job scheduler in one file.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    coming = commands.add_parser("next", help="print the coming runs of a crontab expression")
+    coming.add_argument("expression", help="such as '*/5 9-17 * * mon-fri' or @daily")
+    coming.add_argument("-n", type=int, default=10, help="how many (10)")
+    coming.add_argument("-z", "--timezone", help="such as Europe/Paris (the local one)")
+    runner = commands.add_parser("run", help="run a scheduler until SIGINT or SIGTERM")
+    runner.add_argument("scheduler", metavar="module:scheduler", help="where it is, such as app:scheduler")
+    commands.add_parser("demo", help="show jobs at work for five seconds")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "next":
+            return _print_next(options.expression, options.n, options.timezone)
+        return _print_demo() if options.command == "demo" else _run_scheduler(options.scheduler)
+    except BrokenPipeError:  # as of `… | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (AsynczException, LookupError, TypeError, ValueError) as error:
+        print(f"asyncz: {error}", file=sys.stderr)
+        return 2
+
+
+def _print_next(expression: str, count: int, zone: str | None) -> int:
+    if count < 1:
+        raise ValueError(f"-n {count}: not a number from 1")
+    trigger = CronTrigger.from_crontab(expression, timezone=zone)
+    now = datetime.now(_UTC)
+    moment = trigger.get_next_trigger_time(None, now)
+    for _ in range(count):
+        if moment is None:
+            break
+        print(f"{moment:%a %Y-%m-%d %H:%M:%S %Z}", flush=True)
+        moment = trigger.get_next_trigger_time(moment, now)
+    return 0
+
+
+def _run_scheduler(reference: str) -> int:
+    if os.getcwd() not in sys.path:  # as `python -m` has it, also for `python asyncz.py`
+        sys.path.insert(0, os.getcwd())
+    scheduler = _resolved(reference, "scheduler")
+    if not isinstance(scheduler, AsyncIOScheduler):
+        raise TypeError(f"scheduler={reference!r}: {scheduler!r} is not an AsyncIOScheduler")
+    if not logging.getLogger().handlers:
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    scheduler.run()
+    return 0
+
+
+def _print_demo() -> int:
+    """Show cron, interval and date jobs, plain and coroutine, at work for five seconds."""
+    began = time.monotonic()
+    counts: dict[str, int] = {}
+
+    def show(name: str, note: str) -> None:
+        counts[name] = counts.get(name, 0) + 1
+        print(f"{time.monotonic() - began:5.2f} s  {name:8}  {note}", flush=True)
+
+    async def every_second() -> None:
+        show("interval", "a coroutine, every second")
+        await asyncio.sleep(0)
+
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    scheduler.add_job(every_second, "interval", seconds=1)
+    scheduler.add_job(show, "cron", second="*/2", args=["cron", "a plain function in a thread, at every even second"])
+    at = datetime.now(_UTC) + timedelta(seconds=2.5)
+    scheduler.add_job(show, "date", run_at=at, args=["date", f"a plain function, once, at {at:%H:%M:%S.%f} UTC"])
+    scheduler.add_job(scheduler.shutdown, "date", run_at=at + timedelta(seconds=2.6), id="end")
+    print(f"asyncz {__version__} on Python {sys.version.split()[0]}: interval, cron and date jobs for five seconds", flush=True)
+    scheduler.run()
+    good = counts.get("interval", 0) >= 4 and counts.get("cron", 0) >= 2 and counts.get("date") == 1
+    print("It works: this machine can run asyncz." if good else f"Something is wrong: too few runs, {counts}.")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
