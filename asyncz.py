@@ -51,6 +51,7 @@ import functools
 import heapq
 import inspect
 import logging
+import math
 import os
 import random
 import re
@@ -4169,7 +4170,7 @@ class _VirtualClock(_Clock):
     def __init__(self, start_us: int) -> None:
         self._start_us = start_us
         self._elapsed = 0.0
-        self._threads = 0  # calls of the loop's that are in progress in threads: time must not jump over them
+        self._threads = 0  # calls of run_in_executor that are in progress
 
     def now_us(self) -> int:
         return self._start_us + round(self._elapsed * _SECOND_US)
@@ -4186,9 +4187,10 @@ class _VirtualClock(_Clock):
             events = select(0)
             if events or timeout == 0:
                 return events
-            if timeout is None or self._threads:
-                return select(0.01 if self._threads and timeout is not None else timeout)
-            self._elapsed += timeout
+            if timeout is None or self.busy():
+                return select(timeout if timeout is None else 0.01)
+            # At least to the next number: after half a year of seconds the loop's last bit is less than one of this clock's.
+            self._elapsed = max(self._elapsed + timeout, math.nextafter(self._elapsed, math.inf))
             return events
 
         def counted(executor: Any, func: Callable[..., Any], *args: Any) -> Any:
@@ -4199,6 +4201,10 @@ class _VirtualClock(_Clock):
 
         selector.select, loop.time, loop.run_in_executor = jump, self.monotonic, counted
         loop.set_debug(False)  # a debug loop is ten times slower
+
+    def busy(self) -> bool:
+        """Return whether a thread is at work for the loop, over which time must not jump."""
+        return self._threads > 0
 
     def _on_thread_done(self, future: asyncio.Future[Any]) -> None:
         self._threads -= 1
@@ -4275,7 +4281,7 @@ def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> dict[tuple[st
         trigger = known.trigger if known is not None else job.trigger._unbound()
         first = known.first if known is not None else (None if job._due_us is None else UNSET)
         options = {name: getattr(job, name) for name in ("_call", "name", "executor", *_JOB_DEFAULTS)}
-        twin = Job(scheduler, job.id, job.store_alias, {"trigger": trigger})
+        twin = Job(scheduler, job.id, job.store_alias, {**options, "trigger": trigger})
         entry = _Pending(twin, options, trigger, first, False)
         due_us = scheduler._first_us(trigger._bound(scheduler.timezone, start_us), first, start_us)
         if first is None or (due_us is not None and due_us >= start_us):
@@ -4322,8 +4328,6 @@ def _publish_dotted_names(root: str) -> None:
         module.__dict__.update({public: globals()[public] for public in names}, __all__=list(names))
         sys.modules[module.__name__] = module
         setattr(sys.modules[f"{root}.{parent_name}"] if parent_name else this, name, module)
-    for package in ("", ".schedulers"):
-        sys.modules[root + package].__path__ = []  # what tells the import system that it may look for more below
 
 
 _publish_dotted_names(_root_name())
