@@ -51,7 +51,6 @@ import functools
 import heapq
 import inspect
 import logging
-import math
 import os
 import random
 import re
@@ -4189,8 +4188,7 @@ class _VirtualClock(_Clock):
                 return events
             if timeout is None or self.busy():
                 return select(timeout if timeout is None else 0.01)
-            # At least to the next number: after half a year of seconds the loop's last bit is less than one of this clock's.
-            self._elapsed = max(self._elapsed + timeout, math.nextafter(self._elapsed, math.inf))
+            self._elapsed += timeout
             return events
 
         def counted(executor: Any, func: Callable[..., Any], *args: Any) -> Any:
@@ -4200,6 +4198,7 @@ class _VirtualClock(_Clock):
             return future
 
         selector.select, loop.time, loop.run_in_executor = jump, self.monotonic, counted
+        loop._clock_resolution = 0.4 / _SECOND_US  # its nanosecond is less than the last bit of a time after half a year
         loop.set_debug(False)  # a debug loop is ten times slower
 
     def busy(self) -> bool:
