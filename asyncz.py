@@ -46,6 +46,7 @@ The public names, by kind: scheduler `AsyncIOScheduler`, `BaseScheduler`, `Sched
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextvars
 import functools
 import heapq
@@ -64,7 +65,6 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
-from concurrent.futures import wait as wait_for_futures
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from enum import Enum
@@ -393,9 +393,8 @@ class _Offsets:
         before, after = self.segment(wall - _DAY)[2], self.segment(wall + _DAY)[2]
         valid = {offset for offset in (before, after) if self.segment(wall - offset)[2] == offset}
         if len(valid) == 1:
-            offset = valid.pop()
-        else:
-            offset = after if local.fold else before
+            return wall_us - valid.pop() * _SECOND_US
+        offset = after if local.fold else before
         return wall_us - offset * _SECOND_US
 
     def _offset_at(self, second: int) -> int:
@@ -515,9 +514,9 @@ def _local_zone() -> tzinfo:
     if setting is not None:
         name = setting.lstrip(":")
         return _zone_of_setting(name) if name else _UTC  # an empty TZ means UTC, tzset(3)
-    for name in (_link_name(), _file_name()):
-        zone = name and _zone_if_known(name)
-        if zone:
+    for named in (_link_name(), _file_name()):
+        zone = _zone_if_known(named) if named else None
+        if zone is not None:
             return zone
     return _SYSTEM_ZONE
 
@@ -589,7 +588,7 @@ class BaseTrigger(ABC):
         following = self.get_next_trigger_time(previous, _from_us(now_us, zone))
         if following is None:
             return None
-        if not isinstance(following, datetime) or following.utcoffset() is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(following, datetime) or following.utcoffset() is None:
             raise TypeError(f"{self!r} returned {following!r}; it must return an aware datetime, or None when it is over")
         following_us = _to_us(following)
         if previous_us is not None and following_us <= previous_us:
@@ -648,9 +647,9 @@ class BaseTrigger(ABC):
         return dict(vars(self))
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, BaseTrigger) or type(self) is not type(other):
             return NotImplemented
-        return _comparable(self._arguments()) == _comparable(cast(BaseTrigger, other)._arguments())
+        return _comparable(self._arguments()) == _comparable(other._arguments())
 
     def __hash__(self) -> int:
         return hash(type(self))
@@ -721,7 +720,8 @@ class _BuiltinTrigger(BaseTrigger):
             for name in getattr(kind, "__slots__", ()):
                 if name != "__weakref__" and hasattr(self, name):
                     setattr(twin, name, getattr(self, name))
-        twin.__dict__.update(vars(self)) if hasattr(self, "__dict__") else None
+        for name, value in getattr(self, "__dict__", {}).items():  # a user's subclass has one
+            setattr(twin, name, value)
         return twin
 
     def _options(self) -> dict[str, Any]:
@@ -738,7 +738,7 @@ def _remade(kind: type[BaseTrigger], arguments: dict[str, Any]) -> BaseTrigger:
 
 
 def _aware_us(moment: datetime, field: str) -> int:
-    if not isinstance(moment, datetime) or moment.utcoffset() is None:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise ValueError(f"{field}={moment!r}: not an aware datetime; give one with a tzinfo")
     return _to_us(moment)
 
@@ -842,13 +842,13 @@ class IntervalTrigger(_BuiltinTrigger):
         return free
 
     def _arguments(self) -> dict[str, Any]:
-        return {"seconds": _whole(self._step_us / _SECOND_US), **self._options()}
+        return {"seconds": _shortest(self._step_us / _SECOND_US), **self._options()}
 
     def __str__(self) -> str:
         return f"interval[{self.interval}]"
 
 
-def _whole(number: float) -> float:
+def _shortest(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
@@ -1230,7 +1230,7 @@ def _field_text(field: str, value: object) -> str:
 
 def _crontab_fields(expression: str) -> tuple[str, ...]:
     """Return the texts of a crontab(5) line in the order of `_CRON_FIELDS`."""
-    if not isinstance(expression, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(expression, str):
         raise TypeError(f"expression={expression!r}: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'")
     line = expression.strip()
     if line.startswith("@") and line.lower() not in _CRON_ALIASES:
@@ -1256,7 +1256,7 @@ class _CombinedTrigger(_BuiltinTrigger):
         if not self.triggers:
             raise ValueError(f"{name}([]): no trigger given; give a list of them")
         for trigger in self.triggers:
-            if not isinstance(trigger, BaseTrigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+            if not isinstance(trigger, BaseTrigger):
                 raise TypeError(f"{name}: {trigger!r} is not a trigger; give instances such as CronTrigger(hour=8)")
             if trigger._jitter_us:
                 raise ValueError(f"{name}: {trigger!r} has a jitter, which would hide its run times; give the jitter to the {name}")
@@ -1356,8 +1356,8 @@ def _callee(fn: Callable[..., Any]) -> _Callee:
 
 
 def _unwrapped(fn: Any) -> Any:
-    while isinstance(fn, functools.partial):
-        fn = cast("functools.partial[Any]", fn).func
+    while issubclass(type(fn), functools.partial):
+        fn = fn.func
     return fn
 
 
@@ -1603,15 +1603,17 @@ def _check_alias(value: Any) -> str:
 
 
 def _check_args(value: Any) -> tuple[Any, ...]:
+    values = value
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         raise TypeError(f"args={value!r}: not a list of arguments; write args=[{value!r}]")
-    return tuple(cast(Iterable[Any], value))
+    return tuple(values)
 
 
 def _check_kwargs(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in cast(Mapping[Any, Any], value)):
+    named = value
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in named):
         raise TypeError(f"kwargs={value!r}: not a dictionary with names as keys; write kwargs={{'name': value}}")
-    return dict(cast(Mapping[str, Any], value)) if value else _NO_KWARGS
+    return dict(named) if named else _NO_KWARGS
 
 
 def _check_coalesce(value: Any) -> bool:
@@ -1665,8 +1667,8 @@ def _made_trigger(trigger: BaseTrigger | str | None, arguments: Mapping[str, Any
         _reject_unknown(arguments, _ADD_OPTIONS, f"{where} with a trigger instance")
         return trigger
     kind = "date" if trigger is None else trigger
-    if not isinstance(kind, str) or kind not in _TRIGGERS:  # pyright: ignore[reportUnnecessaryIsInstance]
-        near = _nearest(kind, _TRIGGERS) if isinstance(kind, str) else ""  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(kind, str) or kind not in _TRIGGERS:
+        near = _nearest(kind, _TRIGGERS) if isinstance(kind, str) else ""
         raise _kind_error(kind, f"trigger={trigger!r}: not a trigger; give an instance, or one of {_listed(_TRIGGERS)}{near}")
     accepted = _trigger_parameters(kind)
     for name in arguments if trigger is None else ():
@@ -1681,7 +1683,7 @@ def _kind_error(value: object, message: str) -> Exception:
     return ValueError(message) if isinstance(value, str) else TypeError(message)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _trigger_parameters(kind: str) -> tuple[str, ...]:
     return tuple(inspect.signature(_TRIGGERS[kind]).parameters)
 
@@ -1777,7 +1779,7 @@ class _Run:
             for due_us in self.times_to_run_us():
                 try:
                     value = fn(*args, **kwargs)
-                    if is_coroutine or type(value) is types.CoroutineType:
+                    if is_coroutine or inspect.iscoroutine(value):
                         value = _awaited(value, None if is_coroutine else self.scheduler._loop)
                 except BaseException as error:
                     self.scheduler._on_error(self, due_us, error)
@@ -2159,9 +2161,10 @@ class BaseExecutor(ABC):
         except Exception as error:
             self._settle(run, times, error, None)
             return
+        future: Any = result
         if isinstance(result, (Future, asyncio.Future)):
-            run.task = cast("asyncio.Future[Any]", result)
-            result.add_done_callback(functools.partial(self._scheduler._post, self._settle_future, run, times))
+            run.task = future
+            future.add_done_callback(functools.partial(self._scheduler._post, self._settle_future, run, times))
         else:
             self._settle(run, times, None, result)
 
@@ -2364,7 +2367,7 @@ class ProcessPoolExecutor(_BuiltinExecutor):
     def __init__(self, max_workers: int | None = None, **pool_kwargs: Any) -> None:
         self._max_workers = None if max_workers is None else _check_workers(max_workers)
         self._pool_kwargs = pool_kwargs
-        self._pool: Any = None
+        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
 
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
         """Get ready to run jobs of `scheduler` under the name `alias`."""
@@ -2376,7 +2379,7 @@ class ProcessPoolExecutor(_BuiltinExecutor):
         pool, self._pool = self._pool, None
         if pool is None:
             return
-        processes = list((getattr(pool, "_processes", None) or {}).values())
+        processes: list[Any] = [*(getattr(pool, "_processes", None) or {}).values()]
         pool.shutdown(wait=False, cancel_futures=True)
         for process in () if wait else processes:
             process.terminate()
@@ -2412,13 +2415,12 @@ class ProcessPoolExecutor(_BuiltinExecutor):
             self._pool = None
             return self._working_pool().submit(_call_in_process, fn, args, dict(kwargs))
 
-    def _working_pool(self) -> Any:
+    def _working_pool(self) -> concurrent.futures.ProcessPoolExecutor:
         if self._pool is None:
             import multiprocessing  # here, because only this executor needs it
-            from concurrent.futures import ProcessPoolExecutor as Pool
 
-            options = {"mp_context": multiprocessing.get_context("spawn"), **self._pool_kwargs}
-            self._pool = Pool(self._max_workers, **options)
+            options: dict[str, Any] = {"mp_context": multiprocessing.get_context("spawn"), **self._pool_kwargs}
+            self._pool = concurrent.futures.ProcessPoolExecutor(self._max_workers, **options)
         return self._pool
 
     def _on_done(self, run: _Run, times_us: Iterator[int], due_us: int, over: Callable[[], None], future: Future[Any]) -> None:
@@ -2492,7 +2494,7 @@ def _collected(global_config: Mapping[str, Any] | None, prefix: str, options: Ma
 def _nest(into: dict[str, Any], path: Sequence[str], value: Any, key: str) -> None:
     for name in path[:-1]:
         into = into.setdefault(name, {})
-        if not isinstance(into, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(into, dict):
             raise ValueError(f"{key}: another key gives a value for {name!r} itself; give one or the other")
     if isinstance(value, Mapping):
         value = {**into.get(path[-1], {}), **cast(Mapping[str, Any], value)}
@@ -2512,10 +2514,13 @@ def _made(group: str, alias: str, value: Any, base: type[Any], kinds: Mapping[st
     where, kind_name = f"{group}.{_check_alias(alias)}", group[:-1]
     if isinstance(value, base):
         return value
-    options: dict[str, Any] = {"type": value} if isinstance(value, str) else dict(value) if isinstance(value, Mapping) else {}
+    given = value
+    options: dict[str, Any] = {"type": value} if isinstance(value, str) else dict(given) if isinstance(value, Mapping) else {}
     kind, reference = options.pop("type", None), options.pop("class", None)
     if (kind is None) == (reference is None):
-        raise TypeError(f"{where}={value!r}: not a {kind_name}; give an instance, or a dictionary with 'type' (one of {_listed(kinds)}) or 'class'")
+        raise TypeError(
+            f"{where}={value!r}: not a {kind_name}; give an instance, or a dictionary with 'type' (one of {_listed(kinds)}) or 'class'"
+        )
     if kind is not None and kind not in kinds:
         raise ValueError(f"{where}: type={kind!r}: no such {kind_name}{_nearest(str(kind), kinds)}; there are {_listed(kinds)}")
     made = kinds[kind] if kind is not None else _resolved(reference, f"{where}: class") if isinstance(reference, str) else reference
@@ -2707,7 +2712,7 @@ class _JobMethods(ABC):
         The options are those of `add_job`, except that `replace_existing` is always True. id: "module:qualname" of the function where not
         given, so that a restart replaces the job; a further decoration of the same function adds "#2", "#3" and so on.
         """
-        if callable(trigger) and not isinstance(trigger, BaseTrigger):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if callable(trigger) and not isinstance(trigger, BaseTrigger):
             raise TypeError("scheduled_job: used without parentheses; write @scheduler.scheduled_job('interval', minutes=5)")
         if "replace_existing" in options:
             raise TypeError("scheduled_job: replace_existing is always True here; leave it out")
@@ -3483,7 +3488,9 @@ class BaseScheduler(_JobMethods):
             return
         for alias, store in list(self._stores.items()):
             if not store._blocking:
-                self._logger.warning("the clock went back by %d s; the jobs of store %r are computed anew", (before_us - drift_us) // _SECOND_US, alias)
+                self._logger.warning(
+                    "the clock went back by %d s; the jobs of store %r are computed anew", (before_us - drift_us) // _SECOND_US, alias
+                )
                 for job in store._all():
                     self._recompute(store, job, now_us)
 
@@ -3683,7 +3690,9 @@ class BaseScheduler(_JobMethods):
         for store in self._stores.values():
             store._lock = threading.RLock()
         if was_running:
-            self._logger.warning("a running scheduler was forked; it is stopped in the child, process %d: start it there if it is to run", os.getpid())
+            self._logger.warning(
+                "a running scheduler was forked; it is stopped in the child, process %d: start it there if it is to run", os.getpid()
+            )
 
 
 class _StoreFailure(Exception):
@@ -3772,8 +3781,8 @@ class AsyncIOScheduler(BaseScheduler):
         self._fetching: dict[str, asyncio.Task[None]] = {}  # blocking stores whose due jobs are being fetched
         self._fetch_again: set[str] = set()  # of those, the ones that changed meanwhile
         self._fetchers: dict[str, _Workers] = {}
-        given = {"event_loop": event_loop, "timezone": timezone, "logger": logger, "store_retry_interval": store_retry_interval}
-        given.update({"job_defaults": job_defaults, "stores": stores, "executors": executors})
+        given: dict[str, Any] = {"event_loop": event_loop, "timezone": timezone, "logger": logger}
+        given.update(store_retry_interval=store_retry_interval, job_defaults=job_defaults, stores=stores, executors=executors)
         super().__init__(global_config, prefix=prefix, **{name: value for name, value in given.items() if value is not None})
 
     def _apply(self, options: dict[str, Any]) -> None:
@@ -3859,9 +3868,13 @@ class AsyncIOScheduler(BaseScheduler):
             else:
                 raise SystemExit(128 + number)
 
+        def restore() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
         for number in before:
             signal.signal(number, on_signal)
-        return lambda: [signal.signal(number, handler) for number, handler in before.items()] and None
+        return restore
 
     def _recover_from_closed_loop(self) -> None:
         """Let a scheduler whose loop was closed under it, as by the end of asyncio.run, be stopped."""
@@ -3876,7 +3889,7 @@ class AsyncIOScheduler(BaseScheduler):
 
     def _wait_for(self, ended: Future[None]) -> None:
         while not ended.done() and not self._on_own_thread() and self._loop is not None and self._loop.is_running():
-            wait_for_futures([ended], timeout=0.1)
+            concurrent.futures.wait([ended], timeout=0.1)
         thread = self._thread
         if thread is not None and ended.done() and self._closing.done() and _CURRENT.get() is None and not self._on_own_thread():
             thread.join()
@@ -3957,7 +3970,7 @@ class AsyncIOScheduler(BaseScheduler):
         self._drain_asked = False
         self._drain()
 
-    def _call_threadsafe(self, call: Callable[..., None], *args: Any) -> None:
+    def _call_threadsafe(self, call: Callable[..., object], *args: Any) -> None:
         loop = self._loop
         try:
             if loop is not None:
@@ -4013,7 +4026,7 @@ class AsyncIOScheduler(BaseScheduler):
         elif self._on_own_thread():
             self._spawn(_logged(coroutine))
         else:
-            self._call_threadsafe(lambda: self._spawn(_logged(coroutine)) and None)
+            self._call_threadsafe(self._spawn, _logged(coroutine))
 
     # Stores whose calls may take long: their passes are made in a thread of theirs.
 
@@ -4228,7 +4241,7 @@ def simulate(scheduler: AsyncIOScheduler, start: datetime | date | str, until: d
 
     Raises SchedulerAlreadyRunningError for a scheduler that is not stopped.
     """
-    if not isinstance(scheduler, AsyncIOScheduler):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(scheduler, AsyncIOScheduler):
         raise TypeError(f"scheduler={scheduler!r}: not an AsyncIOScheduler; give one, that is stopped")
     start_us, until_us = _instant_us(start, scheduler.timezone, "start"), _instant_us(until, scheduler.timezone, "until")
     if until_us < start_us:
