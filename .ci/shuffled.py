@@ -1,0 +1,21 @@
+"""Run the tests in a random order, that the seed in the first argument decides; what they leave behind for each other shows."""
+
+import random
+import sys
+import unittest
+
+sys.path.insert(0, "")
+
+
+def flattened(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flattened(test)
+        else:
+            yield test
+
+
+tests = list(flattened(unittest.defaultTestLoader.loadTestsFromName("test_asyncz")))
+random.Random(int(sys.argv[1])).shuffle(tests)
+result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(tests))
+sys.exit(not result.wasSuccessful())
