@@ -1707,7 +1707,7 @@ class _Run:
 
     __slots__ = ("call", "cursor_us", "future", "job", "last_us", "scheduler", "state", "stop_us", "store", "task", "trigger")
 
-    def __init__(self, scheduler: BaseScheduler, store: BaseStore, job: Job, first_us: int, last_us: int) -> None:
+    def __init__(self, scheduler: _RunMethods, store: BaseStore, job: Job, first_us: int, last_us: int) -> None:
         self.scheduler = scheduler
         self.store = store
         self.job = job
@@ -3019,7 +3019,228 @@ def _same_schedule(one: BaseTrigger, other: BaseTrigger) -> bool:
     return one == other and str(getattr(one, "timezone", "")) == str(getattr(other, "timezone", ""))
 
 
-class BaseScheduler(_JobMethods):
+class _RunMethods(_JobMethods):
+    """The half of a scheduler that follows runs: from the claim to the executor, and from there back to the listeners."""
+
+    _loop: asyncio.AbstractEventLoop | None
+    _logger: logging.Logger
+    _active: set[_Run]
+    _instances: dict[tuple[str, str], int]
+    _inbox: deque[Callable[[], None]]
+    _pass_thread: int | None
+
+    def run_job(self, job_id: str, store: str | None = None) -> Future[Any]:
+        """Run a job once more, now, and return a future of its result; its schedule, and whether it is paused, stay as they are.
+
+        The future raises what the job raises, or MaximumInstancesError. Raises JobLookupError where there is no such job, and
+        SchedulerNotRunningError on a stopped scheduler.
+        """
+        job, kept_in = self._found(job_id, store)
+        if not self.running or kept_in is None:
+            raise SchedulerNotRunningError(f"run_job: job {job_id!r} can't run, the scheduler is stopped; start it first")
+        future = _promise()
+        self._post(self._run_now, job, kept_in, future)
+        return future
+
+    def _run_now(self, job: Job, store: BaseStore, future: Future[Any]) -> None:
+        now_us = self._clock.now_us()
+        run = _Run(self, store, job, now_us, now_us)
+        run.future = future
+        if not self.running:
+            future.set_exception(SchedulerNotRunningError(f"job {job.id!r} did not begin: the scheduler was shut down"))
+        elif self._instances.get((job.store_alias, job.id), 0) >= job.max_instances:
+            problem = f"job {job.id!r}: max_instances={job.max_instances} are running; wait for one to end, or allow more"
+            future.set_exception(MaximumInstancesError(problem))
+        else:
+            self._submit(job.store_alias, run)
+
+    def _dispatch(self, alias: str, store: BaseStore, claim: _Claim, now_us: int) -> None:
+        """Make a run of a claim and send it to its executor, unless it is too late or too many are running."""
+        job, first_us = claim.job, claim.last_us if claim.job.coalesce else claim.first_us
+        if self._state is SchedulerState.STATE_STOPPED:  # since the claim
+            store._hand_back(job, first_us)
+            return
+        if claim.over:
+            self._tell_job(JOB_REMOVED, job)
+        run = _Run(self, store, job, first_us, claim.last_us)
+        if self._instances.get((alias, job.id), 0) >= job.max_instances:
+            self._logger.warning("job %r in store %r skipped: %d running already", job.id, alias, job.max_instances)
+            self._tell_submission(JOB_MAX_INSTANCES, run)
+            return
+        if self._is_late(job, first_us):
+            self._jump_to_grace(run, now_us)
+        if run.cursor_us is not None:
+            self._submit(alias, run)
+
+    def _jump_to_grace(self, run: _Run, now_us: int) -> None:
+        """Move the cursor over what is late by more than the grace time, and report it as missed."""
+        first_us, grace = cast(int, run.cursor_us), run.job.mistrigger_grace_time
+        assert grace is not None
+        oldest_us = now_us - round(grace * _SECOND_US)
+        start_us = None
+        if run.last_us >= oldest_us:
+            start_us = run.trigger._after_us(oldest_us - 1, now_us, self.timezone)
+        missed = [moment for moment, _ in zip(run.times_us(), range(_LISTED + 1)) if start_us is None or moment < start_us]
+        if len(missed) > _LISTED:
+            last_us = run.last_us if start_us is None else run.trigger._catch_up_us(first_us, start_us - 1, self.timezone)[0]
+            zone = run.job._zone
+            self._logger.warning("job %r: all runs from %s to %s were missed", run.job.id, _shown(first_us, zone), _shown(last_us, zone))
+            missed = [last_us]
+        for moment in missed:
+            self._on_missed(run, moment)
+        run.cursor_us = start_us
+
+    def _submit(self, alias: str, run: _Run) -> None:
+        job = run.job
+        key = (alias, job.id)
+        self._active.add(run)
+        self._instances[key] = self._instances.get(key, 0) + 1
+        try:
+            executor = self._executor_of(job)
+            if self._listeners.mask & JOB_SUBMITTED:
+                self._tell_submission(JOB_SUBMITTED, run)
+            executor._send(run)
+        except Exception as error:  # the executor's; the run began, or never will
+            run.state = _RunState.BEGUN
+            self._on_error(run, run.last_us, error)
+            self._on_over(run)
+
+    # Reports of runs, from any thread.
+
+    def _on_own_thread(self) -> bool:
+        return self._pass_thread == threading.get_ident()
+
+    def _post(self, call: Callable[..., None], *args: Any) -> None:
+        """Make a call on the own thread: at once if this is it, else from the inbox."""
+        if self._on_own_thread():
+            call(*args)
+        else:
+            self._inbox.append(functools.partial(call, *args))
+            self._wake_for_inbox()
+
+    def _wake_for_inbox(self) -> None:
+        self.wakeup()
+
+    def _drain(self) -> bool:
+        """Make the calls that are in the inbox now; return whether there were any."""
+        count = len(self._inbox)
+        for _ in range(count):
+            try:
+                call = self._inbox.popleft()
+            except IndexError:  # a shutdown in another thread took it
+                break
+            try:
+                call()
+            except Exception:
+                self._logger.exception("internal error: %r raised", call)
+        return bool(count)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        coroutine.close()
+        raise TypeError(f"{type(self).__name__} has no event loop; use a ThreadPoolExecutor")
+
+    def _begin(self, run: _Run) -> bool:
+        """Mark a claimed run as begun; False if it was taken back, or the scheduler is stopped: then it must not run."""
+        with self._lock:
+            if run.state is not _RunState.CLAIMED or self._state is SchedulerState.STATE_STOPPED:
+                return False
+            run.state = _RunState.BEGUN
+            return True
+
+    def _is_late(self, job: Job, due_us: int) -> bool:
+        grace = job.mistrigger_grace_time
+        return grace is not None and self._clock.now_us() - due_us > grace * _SECOND_US
+
+    def _on_missed(self, run: _Run, due_us: int) -> None:
+        self._post(self._note_missed, run, due_us)
+
+    def _on_executed(self, run: _Run, due_us: int, value: Any) -> None:
+        self._post(self._note_executed, run, due_us, value)
+
+    def _on_error(self, run: _Run, due_us: int, error: BaseException) -> None:
+        self._post(self._note_error, run, due_us, error)
+
+    def _on_over(self, run: _Run) -> None:
+        self._post(self._note_over, run)
+
+    def _note_missed(self, run: _Run, due_us: int) -> None:
+        job = run.job
+        self._logger.warning("job %r in store %r: its run of %s was missed", job.id, job.store_alias, _shown(due_us, job._zone))
+        self._tell_run(JOB_MISSED, job, due_us, None, None)
+
+    def _note_executed(self, run: _Run, due_us: int, value: Any) -> None:
+        if run.state is _RunState.OVER:  # abandoned; its late result is ignored
+            return
+        job = run.job
+        if self._logger.isEnabledFor(logging.DEBUG):
+            self._logger.debug("job %r in store %r: its run of %s was executed", job.id, job.store_alias, _shown(due_us, job._zone))
+        if run.future is not None:
+            run.future.set_result(value)
+        self._tell_run(JOB_EXECUTED, job, due_us, value, None)
+
+    def _note_error(self, run: _Run, due_us: int, error: BaseException) -> None:
+        if run.state is _RunState.OVER:
+            return
+        job = run.job
+        shown = (job.id, job.store_alias, job._next_shown())
+        self._logger.error("job %r in store %r raised; it stays scheduled, next run %s", *shown, exc_info=error)
+        if run.future is not None:
+            run.future.set_exception(error)
+        self._tell_run(JOB_ERROR, job, due_us, None, error)
+
+    def _note_over(self, run: _Run) -> None:
+        if run.state is not _RunState.OVER:
+            run.state = _RunState.OVER
+            self._forget(run)
+            self._check_closed()
+
+    def _forget(self, run: _Run) -> None:
+        run.state = _RunState.OVER
+        if run in self._active:
+            self._active.discard(run)
+            key = (run.job.store_alias, run.job.id)
+            left = self._instances[key] - 1
+            if left:
+                self._instances[key] = left
+            else:
+                del self._instances[key]
+
+    def _tell_run(self, code: int, job: Job, due_us: int, value: Any, error: BaseException | None) -> None:
+        if self._listeners.mask & code:
+            text = None
+            if error is not None:
+                import traceback  # here, because only a failure needs it
+
+                text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+            moment = _from_us(due_us, job._zone)
+            event = JobExecutionEvent(code, None, job.id, job.store_alias, moment, value, error, text)
+            self._listeners.tell(event, self._start_listener)
+
+    def _tell_submission(self, code: int, run: _Run) -> None:
+        if self._listeners.mask & code:
+            event = JobSubmissionEvent(code, None, run.job.id, run.job.store_alias, run.shown_times())
+            self._listeners.tell(event, self._start_listener)
+
+    def _tell(self, code: int, alias: str | None) -> None:
+        if self._listeners.mask & code:
+            self._listeners.tell(SchedulerEvent(code, alias), self._start_listener)
+
+    def _tell_job(self, code: int, job: Job) -> None:
+        if self._listeners.mask & code:
+            self._listeners.tell(JobEvent(code, None, job.id, job.store_alias), self._start_listener)
+
+    @abstractmethod
+    def wakeup(self) -> None:
+        """See to it that `process_jobs` is called soon, on the scheduler's thread. Called from any thread."""
+
+    @abstractmethod
+    def _start_listener(self, coroutine: Coroutine[Any, Any, Any]) -> None: ...
+
+    @abstractmethod
+    def _check_closed(self) -> None: ...
+
+
+class BaseScheduler(_RunMethods):
     """A scheduler without a loop of its own: something else has to call `process_jobs`.
 
     A subclass implements `wakeup`, and may extend `start` and `shutdown`. Its default executor is a thread pool.
@@ -3102,10 +3323,6 @@ class BaseScheduler(_JobMethods):
         return self._state
 
     # Life cycle.
-
-    @abstractmethod
-    def wakeup(self) -> None:
-        """See to it that `process_jobs` is called soon, on the scheduler's thread. Called from any thread."""
 
     def start(self, paused: bool = False) -> None:
         """Start, and run what is due; with `paused`, only after `resume`.
@@ -3336,14 +3553,6 @@ class BaseScheduler(_JobMethods):
         """Call `callback` no more."""
         self._listeners.remove(callback)
 
-    def _tell(self, code: int, alias: str | None) -> None:
-        if self._listeners.mask & code:
-            self._listeners.tell(SchedulerEvent(code, alias), self._start_listener)
-
-    def _tell_job(self, code: int, job: Job) -> None:
-        if self._listeners.mask & code:
-            self._listeners.tell(JobEvent(code, None, job.id, job.store_alias), self._start_listener)
-
     def _start_listener(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run the coroutine of a listener that is a coroutine function; without a loop, in place."""
         _awaited(coroutine, None)
@@ -3429,57 +3638,6 @@ class BaseScheduler(_JobMethods):
             )
             self._post(self._tell_run, JOB_ERROR, job, now_us if job._due_us is None else job._due_us, None, error)
 
-    def _dispatch(self, alias: str, store: BaseStore, claim: _Claim, now_us: int) -> None:
-        """Make a run of a claim and send it to its executor, unless it is too late or too many are running."""
-        job, first_us = claim.job, claim.last_us if claim.job.coalesce else claim.first_us
-        if self._state is SchedulerState.STATE_STOPPED:  # since the claim
-            store._hand_back(job, first_us)
-            return
-        if claim.over:
-            self._tell_job(JOB_REMOVED, job)
-        run = _Run(self, store, job, first_us, claim.last_us)
-        if self._instances.get((alias, job.id), 0) >= job.max_instances:
-            self._logger.warning("job %r in store %r skipped: %d running already", job.id, alias, job.max_instances)
-            self._tell_submission(JOB_MAX_INSTANCES, run)
-            return
-        if self._is_late(job, first_us):
-            self._jump_to_grace(run, now_us)
-        if run.cursor_us is not None:
-            self._submit(alias, run)
-
-    def _jump_to_grace(self, run: _Run, now_us: int) -> None:
-        """Move the cursor over what is late by more than the grace time, and report it as missed."""
-        first_us, grace = cast(int, run.cursor_us), run.job.mistrigger_grace_time
-        assert grace is not None
-        oldest_us = now_us - round(grace * _SECOND_US)
-        start_us = None
-        if run.last_us >= oldest_us:
-            start_us = run.trigger._after_us(oldest_us - 1, now_us, self.timezone)
-        missed = [moment for moment, _ in zip(run.times_us(), range(_LISTED + 1)) if start_us is None or moment < start_us]
-        if len(missed) > _LISTED:
-            last_us = run.last_us if start_us is None else run.trigger._catch_up_us(first_us, start_us - 1, self.timezone)[0]
-            zone = run.job._zone
-            self._logger.warning("job %r: all runs from %s to %s were missed", run.job.id, _shown(first_us, zone), _shown(last_us, zone))
-            missed = [last_us]
-        for moment in missed:
-            self._on_missed(run, moment)
-        run.cursor_us = start_us
-
-    def _submit(self, alias: str, run: _Run) -> None:
-        job = run.job
-        key = (alias, job.id)
-        self._active.add(run)
-        self._instances[key] = self._instances.get(key, 0) + 1
-        try:
-            executor = self._executor_of(job)
-            if self._listeners.mask & JOB_SUBMITTED:
-                self._tell_submission(JOB_SUBMITTED, run)
-            executor._send(run)
-        except Exception as error:  # the executor's; the run began, or never will
-            run.state = _RunState.BEGUN
-            self._on_error(run, run.last_us, error)
-            self._on_over(run)
-
     def _check_clock(self, now_us: int) -> None:
         """Where the wall clock was set back by hours, it was wrong before: what waits for the wrong time is computed anew."""
         drift_us = now_us - round(self._clock.monotonic() * _SECOND_US)
@@ -3522,147 +3680,6 @@ class BaseScheduler(_JobMethods):
         if due_us is not None and self.running and (self._wake_us is None or due_us < self._wake_us or self._pass_thread is not None):
             self._woken = True
             self.wakeup()
-
-    def run_job(self, job_id: str, store: str | None = None) -> Future[Any]:
-        """Run a job once more, now, and return a future of its result; its schedule, and whether it is paused, stay as they are.
-
-        The future raises what the job raises, or MaximumInstancesError. Raises JobLookupError where there is no such job, and
-        SchedulerNotRunningError on a stopped scheduler.
-        """
-        job, kept_in = self._found(job_id, store)
-        if not self.running or kept_in is None:
-            raise SchedulerNotRunningError(f"run_job: job {job_id!r} can't run, the scheduler is stopped; start it first")
-        future = _promise()
-        self._post(self._run_now, job, kept_in, future)
-        return future
-
-    def _run_now(self, job: Job, store: BaseStore, future: Future[Any]) -> None:
-        now_us = self._clock.now_us()
-        run = _Run(self, store, job, now_us, now_us)
-        run.future = future
-        if not self.running:
-            future.set_exception(SchedulerNotRunningError(f"job {job.id!r} did not begin: the scheduler was shut down"))
-        elif self._instances.get((job.store_alias, job.id), 0) >= job.max_instances:
-            problem = f"job {job.id!r}: max_instances={job.max_instances} are running; wait for one to end, or allow more"
-            future.set_exception(MaximumInstancesError(problem))
-        else:
-            self._submit(job.store_alias, run)
-
-    # Reports of runs, from any thread.
-
-    def _on_own_thread(self) -> bool:
-        return self._pass_thread == threading.get_ident()
-
-    def _post(self, call: Callable[..., None], *args: Any) -> None:
-        """Make a call on the own thread: at once if this is it, else from the inbox."""
-        if self._on_own_thread():
-            call(*args)
-        else:
-            self._inbox.append(functools.partial(call, *args))
-            self._wake_for_inbox()
-
-    def _wake_for_inbox(self) -> None:
-        self.wakeup()
-
-    def _drain(self) -> bool:
-        """Make the calls that are in the inbox now; return whether there were any."""
-        count = len(self._inbox)
-        for _ in range(count):
-            try:
-                call = self._inbox.popleft()
-            except IndexError:  # a shutdown in another thread took it
-                break
-            try:
-                call()
-            except Exception:
-                self._logger.exception("internal error: %r raised", call)
-        return bool(count)
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        coroutine.close()
-        raise TypeError(f"{type(self).__name__} has no event loop; use a ThreadPoolExecutor")
-
-    def _begin(self, run: _Run) -> bool:
-        """Mark a claimed run as begun; False if it was taken back, or the scheduler is stopped: then it must not run."""
-        with self._lock:
-            if run.state is not _RunState.CLAIMED or self._state is SchedulerState.STATE_STOPPED:
-                return False
-            run.state = _RunState.BEGUN
-            return True
-
-    def _is_late(self, job: Job, due_us: int) -> bool:
-        grace = job.mistrigger_grace_time
-        return grace is not None and self._clock.now_us() - due_us > grace * _SECOND_US
-
-    def _on_missed(self, run: _Run, due_us: int) -> None:
-        self._post(self._note_missed, run, due_us)
-
-    def _on_executed(self, run: _Run, due_us: int, value: Any) -> None:
-        self._post(self._note_executed, run, due_us, value)
-
-    def _on_error(self, run: _Run, due_us: int, error: BaseException) -> None:
-        self._post(self._note_error, run, due_us, error)
-
-    def _on_over(self, run: _Run) -> None:
-        self._post(self._note_over, run)
-
-    def _note_missed(self, run: _Run, due_us: int) -> None:
-        job = run.job
-        self._logger.warning("job %r in store %r: its run of %s was missed", job.id, job.store_alias, _shown(due_us, job._zone))
-        self._tell_run(JOB_MISSED, job, due_us, None, None)
-
-    def _note_executed(self, run: _Run, due_us: int, value: Any) -> None:
-        if run.state is _RunState.OVER:  # abandoned; its late result is ignored
-            return
-        job = run.job
-        if self._logger.isEnabledFor(logging.DEBUG):
-            self._logger.debug("job %r in store %r: its run of %s was executed", job.id, job.store_alias, _shown(due_us, job._zone))
-        if run.future is not None:
-            run.future.set_result(value)
-        self._tell_run(JOB_EXECUTED, job, due_us, value, None)
-
-    def _note_error(self, run: _Run, due_us: int, error: BaseException) -> None:
-        if run.state is _RunState.OVER:
-            return
-        job = run.job
-        shown = (job.id, job.store_alias, job._next_shown())
-        self._logger.error("job %r in store %r raised; it stays scheduled, next run %s", *shown, exc_info=error)
-        if run.future is not None:
-            run.future.set_exception(error)
-        self._tell_run(JOB_ERROR, job, due_us, None, error)
-
-    def _note_over(self, run: _Run) -> None:
-        if run.state is not _RunState.OVER:
-            run.state = _RunState.OVER
-            self._forget(run)
-            self._check_closed()
-
-    def _forget(self, run: _Run) -> None:
-        run.state = _RunState.OVER
-        if run in self._active:
-            self._active.discard(run)
-            key = (run.job.store_alias, run.job.id)
-            left = self._instances[key] - 1
-            if left:
-                self._instances[key] = left
-            else:
-                del self._instances[key]
-
-    def _tell_run(self, code: int, job: Job, due_us: int, value: Any, error: BaseException | None) -> None:
-        if self._listeners.mask & code:
-            text = None
-            if error is not None:
-                import traceback  # here, because only a failure needs it
-
-                text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-            moment = _from_us(due_us, job._zone)
-            event = JobExecutionEvent(code, None, job.id, job.store_alias, moment, value, error, text)
-            self._listeners.tell(event, self._start_listener)
-
-    def _tell_submission(self, code: int, run: _Run) -> None:
-        if self._listeners.mask & code:
-            event = JobSubmissionEvent(code, None, run.job.id, run.job.store_alias, run.shown_times())
-            self._listeners.tell(event, self._start_listener)
 
     # Display.
 
