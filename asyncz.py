@@ -510,11 +510,15 @@ _SYSTEM_ZONE = _SystemZone()
 
 def _local_zone() -> tzinfo:
     """Return the local zone: of TZ, else of /etc/localtime, else of /etc/timezone, else the system's rules without a name."""
-    setting = os.environ.get("TZ")
+    return _found_local_zone(os.environ.get("TZ"), _LOCALTIME, _TIMEZONE_FILE)
+
+
+@functools.lru_cache(maxsize=16)
+def _found_local_zone(setting: str | None, link: str, file: str) -> tzinfo:
     if setting is not None:
         name = setting.lstrip(":")
         return _zone_of_setting(name) if name else _UTC  # an empty TZ means UTC, tzset(3)
-    for named in (_link_name(), _file_name()):
+    for named in (_name_by_link(link), _name_in_file(file)):
         zone = _zone_if_known(named) if named else None
         if zone is not None:
             return zone
@@ -537,17 +541,17 @@ def _zone_if_known(name: str) -> tzinfo | None:
         return None
 
 
-def _link_name() -> str | None:
+def _name_by_link(link: str) -> str | None:
     try:
-        target = os.readlink(_LOCALTIME)  # one step: the database's own links lead to other names of the zone
+        target = os.readlink(link)  # one step: the database's own links lead to other names of the zone
     except OSError:
         return None
     return re.sub("^(posix|right)/", "", target.partition("zoneinfo/")[2]) or None
 
 
-def _file_name() -> str | None:
+def _name_in_file(path: str) -> str | None:
     try:
-        with open(_TIMEZONE_FILE, encoding="utf-8") as file:
+        with open(path, encoding="utf-8") as file:
             return file.read().strip() or None
     except (OSError, UnicodeDecodeError):
         return None
@@ -575,6 +579,7 @@ class BaseTrigger(ABC):
         super().__init_subclass__(**kwargs)
         if "_compute_us" in vars(cls):
             setattr(cls, "_after_us", cls._compute_us)
+            setattr(cls, "_next_us", BaseTrigger._next_us)
         elif "get_next_trigger_time" in vars(cls):  # what a user's class says counts, also when it extends a trigger of ours
             setattr(cls, "_after_us", BaseTrigger._after_us)
             setattr(cls, "_next_us", BaseTrigger._after_us)
@@ -613,7 +618,7 @@ class BaseTrigger(ABC):
     def _catch_up_us(self, due_us: int, now_us: int, zone: tzinfo) -> tuple[int, int | None]:
         """Return the last run time up to `now_us`, given that `due_us` is one, and the one after it, without walking all between."""
         last = due_us
-        for _ in range(32):  # first in steps, since a user's trigger may be exact only from one of its own times to the next
+        for _ in range(16):  # first in steps, since a user's trigger may be exact only from one of its own times to the next
             following = self._after_us(last, now_us, zone)
             if following is None or following > now_us:
                 return last, self._next_us(last, now_us, zone)
@@ -2636,6 +2641,7 @@ class _JobMethods(ABC):
     """The half of a scheduler that keeps jobs: in its stores, or pending while these are not in use."""
 
     _clock: _Clock
+    _logger: logging.Logger
     _lock: threading.RLock
     _state: SchedulerState
     _stores: dict[str, BaseStore]
@@ -2914,13 +2920,14 @@ class _JobMethods(ABC):
         if over:
             self._drop(job, store if replaced is not None else None)
             return
-        _LOGGER.info("job %r added to store %r, %s, next run %s", job.id, job.store_alias, job.trigger, job._next_shown())
+        if self._logger.isEnabledFor(logging.INFO):
+            self._logger.info("job %r added to store %r, %s, next run %s", job.id, job.store_alias, job.trigger, job._next_shown())
         self._tell_job(JOB_ADDED, job)
         self._need(job._due_us)
 
     def _drop(self, job: Job, store: BaseStore | None) -> None:
         """Remove a job whose schedule turned out to be over, from its store unless it never got there."""
-        _LOGGER.warning("job %r in store %r: its schedule %s is over, it is removed", job.id, job.store_alias, job.trigger)
+        self._logger.warning("job %r in store %r: its schedule %s is over, it is removed", job.id, job.store_alias, job.trigger)
         self._pending.pop((job.store_alias, job.id), None)
         if store is not None:
             store._delete(job.id)
@@ -3023,7 +3030,6 @@ class _RunMethods(_JobMethods):
     """The half of a scheduler that follows runs: from the claim to the executor, and from there back to the listeners."""
 
     _loop: asyncio.AbstractEventLoop | None
-    _logger: logging.Logger
     _active: set[_Run]
     _instances: dict[tuple[str, str], int]
     _inbox: deque[Callable[[], None]]
