@@ -3188,8 +3188,10 @@ class _RunMethods(_JobMethods):
         if run.state is _RunState.OVER:
             return
         job = run.job
-        shown = (job.id, job.store_alias, job._next_shown())
-        self._logger.error("job %r in store %r raised; it stays scheduled, next run %s", *shown, exc_info=error)
+        ended = "was cancelled" if isinstance(error, asyncio.CancelledError) else "raised"
+        following = "no further run" if job._due_us is None else f"it stays scheduled, next run {job._next_shown()}"
+        shown_error = None if isinstance(error, asyncio.CancelledError) else error
+        self._logger.error("job %r in store %r %s; %s", job.id, job.store_alias, ended, following, exc_info=shown_error)
         if run.future is not None:
             run.future.set_exception(error)
         self._tell_run(JOB_ERROR, job, due_us, None, error)
