@@ -1380,7 +1380,8 @@ def _check_callable(fn: object) -> Callable[..., Any]:
     if not callable(fn):
         raise TypeError(f"fn={fn!r}: not callable; give a function, or a reference such as 'package.module:function'")
     target = _unwrapped(fn)
-    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+    called = target if inspect.isclass(target) else getattr(target, "__call__", None)
+    if any(inspect.isgeneratorfunction(part) or inspect.isasyncgenfunction(part) for part in (target, called)):
         raise TypeError(f"fn={fn!r}: a generator function, of which a call runs nothing; give a plain or coroutine function")
     return fn
 
@@ -1388,7 +1389,7 @@ def _check_callable(fn: object) -> Callable[..., Any]:
 def _resolved(reference: str, field: str) -> Any:
     """Return the object that 'module:attribute.path' names. Raises ValueError or LookupError, saying which half is wrong."""
     module_name, colon, path = reference.partition(":")
-    if not colon or not module_name or not path:
+    if not colon or not path or not all(module_name.split(".")):
         raise ValueError(f"{field}={reference!r}: not a reference; write it as 'package.module:object'")
     import importlib
 
@@ -1698,6 +1699,7 @@ def _trigger_parameters(kind: str) -> tuple[str, ...]:
 # It is claimed, begins at most once, and is over; `first`, `last` and the cursor are plain numbers, so that a store can keep them.
 
 _CURRENT: contextvars.ContextVar[_Run | None] = contextvars.ContextVar("asyncz_current_run", default=None)
+_PASS_SECONDS = 0.005  # what goes through very many jobs or times lets the loop breathe after that long
 _LISTED = 100  # so many single times are told of one by one; of more, the first and the last
 
 
@@ -1710,7 +1712,7 @@ class _RunState(Enum):
 class _Run:
     """One run from its claim to its end."""
 
-    __slots__ = ("call", "cursor_us", "future", "job", "last_us", "scheduler", "state", "stop_us", "store", "task", "trigger")
+    __slots__ = ("call", "cursor_us", "future", "job", "last_us", "removed", "scheduler", "state", "stop_us", "store", "task", "trigger")
 
     def __init__(self, scheduler: _RunMethods, store: BaseStore, job: Job, first_us: int, last_us: int) -> None:
         self.scheduler = scheduler
@@ -1721,6 +1723,7 @@ class _Run:
         self.last_us = last_us
         self.stop_us = last_us  # how far `call_plain` and `call_coroutine` go; the last, except for a custom executor
         self.state = _RunState.CLAIMED
+        self.removed = False  # the claim removed the job, since its schedule was over
         self.task: asyncio.Future[Any] | None = None  # what to cancel, where there is something
         self.future: Future[Any] | None = None  # whom `run_job` promised the result
 
@@ -1746,6 +1749,11 @@ class _Run:
             else:
                 yield current
             self.cursor_us = self.time_after_us(current)
+            if self.cursor_us is not None:
+                self.scheduler._ease()
+                if not self.scheduler._goes_on(self):  # the rest of a backlog is due again after the next start
+                    self.store._hand_back(self.job, self.cursor_us, self.removed)
+                    self.cursor_us = None
 
     def shown_times(self) -> list[datetime]:
         """Return the times for an event: all up to a hundred, of more the first and the last."""
@@ -1776,6 +1784,10 @@ class _Run:
             self.scheduler._on_error(self, self.last_us, error)
             self.scheduler._on_over(self)
 
+    def refuse_future(self, error: BaseException) -> None:
+        if self.future is not None and not self.future.done():
+            self.future.set_exception(error)
+
     def call_plain(self) -> None:
         """Call the function for every time and report; nothing that it raises leaves this method."""
         fn, args, kwargs, is_coroutine = self.call
@@ -1799,8 +1811,12 @@ class _Run:
         """The same for a coroutine function; only what has to end the task, such as its cancellation, leaves this method."""
         fn, args, kwargs, _ = self.call
         _CURRENT.set(self)  # in the context of the run's own task
+        breath = time.monotonic()
         try:
             for due_us in self.times_to_run_us():
+                if due_us < self.last_us and time.monotonic() - breath > _PASS_SECONDS:  # a coroutine that never waits
+                    await asyncio.sleep(0)
+                    breath = time.monotonic()
                 try:
                     value = fn(*args, **kwargs)
                     if inspect.isawaitable(value):
@@ -1965,14 +1981,14 @@ class BaseStore(ABC):
             self.delete_job(job.id)
             return True
 
-    def _hand_back(self, job: Job, due_us: int) -> None:
-        """Make a claimed occurrence that did not begin due again."""
+    def _hand_back(self, job: Job, due_us: int, removed: bool) -> None:
+        """Make a claimed occurrence that did not begin due again; `removed`: the claim has removed the job."""
         with self._lock:
             current = self.lookup_job(job.id)
-            if current is None:
+            if current is None and removed:
                 job._due_us = due_us
                 self.add_job(job)
-            elif current._due_us is not None and current._due_us > due_us:
+            elif current is not None and not removed and current._due_us is not None and current._due_us > due_us:
                 self._write(current, current._revision, {"_due_us": due_us})
 
     def _delete(self, job_id: str) -> None:
@@ -2190,10 +2206,13 @@ class BaseExecutor(ABC):
             for moment in times:
                 self._scheduler._on_executed(run, _to_us(moment), value)
         run.cursor_us = run.time_after_us(run.stop_us)
-        if run.cursor_us is None or not self._scheduler.running:
+        if run.cursor_us is not None and not self._scheduler._goes_on(run):
+            run.store._hand_back(run.job, run.cursor_us, run.removed)
+            run.cursor_us = None
+        if run.cursor_us is None:
             self._scheduler._on_over(run)
         else:
-            self._scheduler._post(self._send, run)
+            self._scheduler._defer(self._send, run)  # not at once: a backlog may have very many hundreds
 
 
 async def _whole(awaitable: Awaitable[Any]) -> Any:
@@ -2696,7 +2715,9 @@ class _JobMethods(ABC):
         options = _check_options({option: value for option, value in given.items() if value is not UNSET})
         options["executor"] = _check_alias(executor)
         checked = _check_callable(fn)
-        options["_call"] = _made_call(checked, _check_args(args or ()), _check_kwargs(kwargs or _NO_KWARGS))
+        options["_call"] = _made_call(
+            checked, _check_args(() if args is None else args), _check_kwargs(_NO_KWARGS if kwargs is None else kwargs)
+        )
         options["name"] = _callee(checked).name if name is None else _check_name(name)
         made = _made_trigger(trigger, trigger_args, "add_job")
         job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), {"trigger": made})
@@ -2739,6 +2760,8 @@ class _JobMethods(ABC):
         if "id" in changes or "store_alias" in changes:
             raise TypeError("update_job: the id and the store of a job stay as they are; delete it, and add another one")
         _reject_unknown(changes, _JOB_OPTIONS, "update_job")
+        if self.running and "executor" in changes:
+            self._executor_named(_check_alias(changes["executor"]))
         trigger = changes.pop("trigger", UNSET)
         made: Any = UNSET if trigger is UNSET else _made_trigger(trigger, {}, "update_job")
         first = self._checked_first(changes.pop("next_run_time", UNSET))
@@ -2877,10 +2900,14 @@ class _JobMethods(ABC):
         with self._lock:
             if self.running:
                 return False
-            if not pending.replace and self._search(job.id, job.store_alias)[0] is not None:
+            old, kept_in = self._search(job.id, job.store_alias)
+            if old is not None and not pending.replace:
                 raise ConflictIdError(_conflict_message(job.id, job.store_alias))
-            self._pending[job.store_alias, job.id] = pending
-            return True
+            if job._due_us is not None or pending.first is None:
+                self._pending[job.store_alias, job.id] = pending
+                return True
+        self._drop(job, kept_in)
+        return True
 
     def _settle_pending(self, pending: _Pending) -> None:
         """Set what depends on the time and on the configuration: the defaults, the time zone, the first run."""
@@ -2905,14 +2932,16 @@ class _JobMethods(ABC):
         """Bring a settled job into its store."""
         job, replaced = pending.job, None
         store, due_us = self._store_of(job.store_alias), job._due_us
-        self._executor_of(job)
+        self._executor_named(job.executor)
         while True:
             old = store._lookup(job.id)
             if old is not None and not pending.replace:
                 raise ConflictIdError(_conflict_message(job.id, job.store_alias))
             replaced = None if old is None else old._revision
             same = old is not None and pending.first is UNSET and _same_schedule(old.trigger, job.trigger)
-            job._due_us = old._due_us if same and old is not None else due_us
+            job._due_us = due_us
+            if same and old is not None:
+                job._due_us, job.trigger = old._due_us, old.trigger  # its trigger knows where an interval's grid lies
             job.pending = False
             over = not same and job._due_us is None and pending.first is not None
             if over or store._put(job, replaced):
@@ -2984,11 +3013,10 @@ class _JobMethods(ABC):
             raise LookupError(f"store={alias!r}: no such store{_nearest(alias, self._stores)}; there are {_listed(self._stores)}")
         return store
 
-    def _executor_of(self, job: Job) -> BaseExecutor:
-        executor = self._executors.get(job.executor)
+    def _executor_named(self, alias: str) -> BaseExecutor:
+        executor = self._executors.get(alias)
         if executor is None:
-            near = _nearest(job.executor, self._executors)
-            raise LookupError(f"executor={job.executor!r}: no such executor{near}; there are {_listed(self._executors)}")
+            raise LookupError(f"executor={alias!r}: no such executor{_nearest(alias, self._executors)}; there are {_listed(self._executors)}")
         return executor
 
     @abstractmethod
@@ -3034,6 +3062,7 @@ class _RunMethods(_JobMethods):
     _instances: dict[tuple[str, str], int]
     _inbox: deque[Callable[[], None]]
     _pass_thread: int | None
+    _INBOX_LENGTH = 500  # so many calls are made in one go
 
     def run_job(self, job_id: str, store: str | None = None) -> Future[Any]:
         """Run a job once more, now, and return a future of its result; its schedule, and whether it is paused, stay as they are.
@@ -3064,11 +3093,12 @@ class _RunMethods(_JobMethods):
         """Make a run of a claim and send it to its executor, unless it is too late or too many are running."""
         job, first_us = claim.job, claim.last_us if claim.job.coalesce else claim.first_us
         if self._state is SchedulerState.STATE_STOPPED:  # since the claim
-            store._hand_back(job, first_us)
+            store._hand_back(job, first_us, claim.over)
             return
         if claim.over:
             self._tell_job(JOB_REMOVED, job)
         run = _Run(self, store, job, first_us, claim.last_us)
+        run.removed = claim.over
         if self._instances.get((alias, job.id), 0) >= job.max_instances:
             self._logger.warning("job %r in store %r skipped: %d running already", job.id, alias, job.max_instances)
             self._tell_submission(JOB_MAX_INSTANCES, run)
@@ -3102,7 +3132,7 @@ class _RunMethods(_JobMethods):
         self._active.add(run)
         self._instances[key] = self._instances.get(key, 0) + 1
         try:
-            executor = self._executor_of(job)
+            executor = self._executor_named(job.executor)
             if self._listeners.mask & JOB_SUBMITTED:
                 self._tell_submission(JOB_SUBMITTED, run)
             executor._send(run)
@@ -3117,19 +3147,27 @@ class _RunMethods(_JobMethods):
         return self._pass_thread == threading.get_ident()
 
     def _post(self, call: Callable[..., None], *args: Any) -> None:
-        """Make a call on the own thread: at once if this is it, else from the inbox."""
-        if self._on_own_thread():
+        """Make a call on the own thread: at once if this is it and nothing waits in the inbox, else from the inbox."""
+        if not self._inbox and self._on_own_thread():
             call(*args)
         else:
-            self._inbox.append(functools.partial(call, *args))
-            self._wake_for_inbox()
+            self._defer(call, *args)
+
+    def _defer(self, call: Callable[..., None], *args: Any) -> None:
+        self._inbox.append(functools.partial(call, *args))
+        self._wake_for_inbox()
+
+    def _ease(self) -> None:
+        """Let the own thread catch up with a thread that reports faster than it can hear."""
+        while len(self._inbox) > self._INBOX_LENGTH and self.running and not self._on_own_thread():
+            time.sleep(0.001)
 
     def _wake_for_inbox(self) -> None:
         self.wakeup()
 
     def _drain(self) -> bool:
-        """Make the calls that are in the inbox now; return whether there were any."""
-        count = len(self._inbox)
+        """Make calls that are in the inbox, some hundreds at most; return whether there were any."""
+        count = min(len(self._inbox), self._INBOX_LENGTH)
         for _ in range(count):
             try:
                 call = self._inbox.popleft()
@@ -3152,6 +3190,10 @@ class _RunMethods(_JobMethods):
                 return False
             run.state = _RunState.BEGUN
             return True
+
+    def _goes_on(self, run: _Run) -> bool:
+        """Return whether a run that has begun may make its next call."""
+        return run.state is _RunState.BEGUN and self.running
 
     def _is_late(self, job: Job, due_us: int) -> bool:
         grace = job.mistrigger_grace_time
@@ -3180,7 +3222,7 @@ class _RunMethods(_JobMethods):
         job = run.job
         if self._logger.isEnabledFor(logging.DEBUG):
             self._logger.debug("job %r in store %r: its run of %s was executed", job.id, job.store_alias, _shown(due_us, job._zone))
-        if run.future is not None:
+        if run.future is not None and not run.future.done():
             run.future.set_result(value)
         self._tell_run(JOB_EXECUTED, job, due_us, value, None)
 
@@ -3192,8 +3234,7 @@ class _RunMethods(_JobMethods):
         following = "no further run" if job._due_us is None else f"it stays scheduled, next run {job._next_shown()}"
         shown_error = None if isinstance(error, asyncio.CancelledError) else error
         self._logger.error("job %r in store %r %s; %s", job.id, job.store_alias, ended, following, exc_info=shown_error)
-        if run.future is not None:
-            run.future.set_exception(error)
+        run.refuse_future(error)
         self._tell_run(JOB_ERROR, job, due_us, None, error)
 
     def _note_over(self, run: _Run) -> None:
@@ -3254,7 +3295,6 @@ class BaseScheduler(_RunMethods):
     A subclass implements `wakeup`, and may extend `start` and `shutdown`. Its default executor is a thread pool.
     """
 
-    _PASS_SECONDS = 0.005  # a pass over many due jobs stops after that long, to let others breathe, and goes on in the next
     _ASIDE_US = 60 * _SECOND_US
     _STEP_BACK_US = 3 * _HOUR * _SECOND_US  # as for cron(8), a clock that goes back further than that was wrong before
     _loop: asyncio.AbstractEventLoop | None = None
@@ -3366,7 +3406,7 @@ class BaseScheduler(_RunMethods):
         self._stores.setdefault("default", MemoryStore())
         for pending in list(self._pending.values()):
             self._store_of(pending.job.store_alias)
-            self._executor_of(pending.job)
+            self._executor_named(pending.job.executor)
         started: list[BaseExecutor | BaseStore] = []
         try:
             for name, executor in self._executors.items():
@@ -3439,6 +3479,8 @@ class BaseScheduler(_RunMethods):
     def _wind_down(self, wait: bool, stopping: bool, asking: _Run | None, ended: Future[None]) -> None:
         """Hand back what has not begun, cancel what is not waited for, and leave the rest to `_check_closed`."""
         self._waiters.append((asking, ended))
+        while self._drain():  # what has been reported has ended
+            pass
         if stopping:
             self._logger.info("scheduler stopping, with %d jobs running", len(self._active))
         for run in list(self._active):
@@ -3456,9 +3498,9 @@ class BaseScheduler(_RunMethods):
         """Make an occurrence that was claimed, and not begun, due again: nothing is lost by a shutdown."""
         self._forget(run)
         if run.future is not None:
-            run.future.set_exception(SchedulerNotRunningError(f"job {run.job.id!r} did not begin: the scheduler was shut down"))
+            run.refuse_future(SchedulerNotRunningError(f"job {run.job.id!r} did not begin: the scheduler was shut down"))
         elif run.cursor_us is not None:
-            run.store._hand_back(run.job, run.cursor_us)
+            run.store._hand_back(run.job, run.cursor_us, run.removed)
 
     def _give_up(self, run: _Run) -> None:
         """Cancel a coroutine, which is then still awaited; abandon everything else."""
@@ -3469,8 +3511,7 @@ class BaseScheduler(_RunMethods):
 
     def _abandon(self, run: _Run) -> None:
         self._logger.warning("job %r in store %r: still running, abandoned; what it returns is ignored", run.job.id, run.job.store_alias)
-        if run.future is not None:
-            run.future.set_exception(SchedulerNotRunningError(f"job {run.job.id!r} was abandoned: the scheduler was shut down"))
+        run.refuse_future(SchedulerNotRunningError(f"job {run.job.id!r} was abandoned: the scheduler was shut down"))
         self._forget(run)
 
     def _check_closed(self) -> None:
@@ -3577,7 +3618,7 @@ class BaseScheduler(_RunMethods):
             self._drain()
             if self._state is not SchedulerState.STATE_RUNNING:
                 return None
-            now_us, until = self._clock.now_us(), self._clock.monotonic() + self._PASS_SECONDS
+            now_us, until = self._clock.now_us(), self._clock.monotonic() + _PASS_SECONDS
             self._check_clock(now_us)
             wakes = [self._process_store(alias, store, now_us, until) for alias, store in list(self._stores.items())]
             self._wake_us = min((wake for wake in wakes if wake is not None), default=None)
@@ -3627,7 +3668,7 @@ class BaseScheduler(_RunMethods):
         revision, due_us = job._revision, job._due_us
         if due_us is None or due_us > now_us:  # changed since it was listed
             return None
-        self._executor_of(job)
+        self._executor_named(job.executor)
         last_us, following_us = due_us, job.trigger._next_us(due_us, now_us, self.timezone)
         if following_us is not None and following_us <= now_us:
             last_us, following_us = job.trigger._catch_up_us(due_us, now_us, self.timezone)
@@ -3994,6 +4035,8 @@ class AsyncIOScheduler(BaseScheduler):
     def _drain_inbox(self) -> None:
         self._drain_asked = False
         self._drain()
+        if self._inbox:
+            self._wake_for_inbox()
 
     def _call_threadsafe(self, call: Callable[..., object], *args: Any) -> None:
         loop = self._loop
@@ -4221,10 +4264,11 @@ class _VirtualClock(_Clock):
         select = selector.select
 
         def jump(timeout: float | None = None) -> Any:
+            busy = self.busy()  # before the look at what is there: a thread that ends reports first
             events = select(0)
             if events or timeout == 0:
                 return events
-            if timeout is None or self.busy():
+            if timeout is None or busy:
                 return select(timeout if timeout is None else 0.01)
             self._elapsed += timeout
             return events
