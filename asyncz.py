@@ -298,6 +298,7 @@ _HOUR = 3600
 _DAY = 86400
 _FIRST_SECOND = -62_135_596_800 + 2 * _DAY  # what datetime can show, less two days for any offset
 _LAST_SECOND = 253_402_300_799 - 2 * _DAY
+_LAST_US = _LAST_SECOND * _SECOND_US
 
 
 class _Clock:
@@ -336,12 +337,25 @@ def _parsed(value: object, field: str) -> datetime:
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)
     if isinstance(value, str):
-        try:  # before 3.11 fromisoformat does not know the Z of ISO 8601
-            return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", value.strip()))
+        try:
+            return datetime.fromisoformat(_canonical(value.strip()))
         except ValueError:
             pass
     kind = ValueError if isinstance(value, str) else TypeError
     raise kind(f"{field}={value!r}: not a date and time; give a datetime, a date, or an ISO 8601 string such as '2026-12-01 08:00'")
+
+
+_ISO_8601 = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?\s*(?:([Zz])|([+-]\d\d)(?::?(\d\d))?)?)?")
+
+
+def _canonical(text: str) -> str:
+    """Return an ISO 8601 string in the one form that `fromisoformat` takes before Python 3.11."""
+    match = _ISO_8601.fullmatch(text)
+    if match is None:
+        return text
+    year, month, day, hour, minute, second, fraction, utc, offset_hours, offset_minutes = match.groups()
+    zone = "+00:00" if utc else f"{offset_hours}:{offset_minutes or '00'}" if offset_hours else ""
+    return f"{year}-{month}-{day}T{hour or '00'}:{minute or '00'}:{second or '00'}.{(fraction or '')[:6]:0<6}{zone}"
 
 
 def _instant_us(value: object, zone: tzinfo, field: str) -> int:
@@ -380,7 +394,11 @@ class _Offsets:
         block = self._blocks.get(number)
         if block is None:
             # From a day before, so that the first segment of a block still knows of a change that has just been.
-            block = self._scan((number << self._BLOCK_BITS) - _DAY, (number + 1) << self._BLOCK_BITS)
+            first = number << self._BLOCK_BITS
+            block = self._scan(first - _DAY, first + (1 << self._BLOCK_BITS))
+            _, end, offset, before = block[0]
+            if offset == before:  # of that day it knows nothing earlier; the block before does
+                block[0] = (first, end, offset, before)
             self._blocks[number] = block
         found = next(segment for segment in block if second < segment[1])
         self._latest = found
@@ -583,6 +601,7 @@ class BaseTrigger(ABC):
         elif "get_next_trigger_time" in vars(cls):  # what a user's class says counts, also when it extends a trigger of ours
             setattr(cls, "_after_us", BaseTrigger._after_us)
             setattr(cls, "_next_us", BaseTrigger._after_us)
+            setattr(cls, "_catch_up_us", BaseTrigger._catch_up_us)
 
     def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
         raise NotImplementedError
@@ -648,19 +667,33 @@ class BaseTrigger(ABC):
                     low = following
 
     def _arguments(self) -> dict[str, Any]:
-        """Return the arguments that make an equal trigger; for a user's class, its attributes."""
-        return dict(vars(self))
+        """Return the arguments that make an equal trigger; of a class of ours."""
+        return {}
+
+    def _own_attributes(self) -> dict[str, Any]:
+        """Return the attributes that a user's class has, or has added to a class of ours."""
+        own = dict(getattr(self, "__dict__", {}))
+        for kind in type(self).__mro__:
+            if kind.__module__ == __name__:
+                break
+            slots: str | Iterable[str] = vars(kind).get("__slots__", ())
+            names = [slots] if isinstance(slots, str) else slots
+            own.update({name: getattr(self, name) for name in names if name not in ("__dict__", "__weakref__") and hasattr(self, name)})
+        return own
+
+    def _shown_arguments(self) -> dict[str, Any]:
+        return {**self._arguments(), **self._own_attributes()}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseTrigger) or type(self) is not type(other):
             return NotImplemented
-        return _comparable(self._arguments()) == _comparable(other._arguments())
+        return _comparable(self._shown_arguments()) == _comparable(other._shown_arguments())
 
     def __hash__(self) -> int:
         return hash(type(self))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={_plain(value)!r}' for name, value in self._arguments().items())})"
+        return f"{type(self).__name__}({', '.join(f'{name}={_plain(value)!r}' for name, value in self._shown_arguments().items())})"
 
 
 def _comparable(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -687,12 +720,12 @@ class _BuiltinTrigger(BaseTrigger):
         self.timezone = _timezone(zone)
         self._jitter_us = _jitter_us(jitter)
         self._set_bounds()
-        if self._start_us is not None and self._end_us is not None and self._end_us < self._start_us:
+        if self._start_us is not None and self.end_at is not None and self._end_us < self._start_us:
             raise ValueError(f"end_at={end_at!r}: before start_at={start_at!r}; it must be at or after it")
 
     def _set_bounds(self) -> None:
         self._start_us = None if self.start_at is None else _instant_us(self.start_at, self.timezone, "start_at")
-        self._end_us = None if self.end_at is None else _instant_us(self.end_at, self.timezone, "end_at")
+        self._end_us = _LAST_US if self.end_at is None else min(_instant_us(self.end_at, self.timezone, "end_at"), _LAST_US)
 
     @property
     def jitter(self) -> float | None:
@@ -721,11 +754,9 @@ class _BuiltinTrigger(BaseTrigger):
 
     def _copy(self) -> _BuiltinTrigger:
         twin = type(self).__new__(type(self))
-        for kind in type(self).__mro__:
-            for name in getattr(kind, "__slots__", ()):
-                if name != "__weakref__" and hasattr(self, name):
-                    setattr(twin, name, getattr(self, name))
-        for name, value in getattr(self, "__dict__", {}).items():  # a user's subclass has one
+        ours = [name for kind in type(self).__mro__ if kind.__module__ == __name__ for name in vars(kind).get("__slots__", ())]
+        state = {name: getattr(self, name) for name in ours if name != "__weakref__" and hasattr(self, name)}
+        for name, value in {**state, **self._own_attributes()}.items():
             setattr(twin, name, value)
         return twin
 
@@ -735,11 +766,20 @@ class _BuiltinTrigger(BaseTrigger):
         return {name: value for name, value in {**options, "jitter": self.jitter}.items() if value is not None}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (type(self), self._arguments())
+        return _remade, (type(self), self._arguments(), self._own_attributes())
 
 
-def _remade(kind: type[BaseTrigger], arguments: dict[str, Any]) -> BaseTrigger:
-    return kind(**arguments)
+def _remade(kind: type[BaseTrigger], arguments: dict[str, Any], own: dict[str, Any]) -> BaseTrigger:
+    """Make a trigger again; what a user's class has added is set as it was, since its `__init__` may take something else."""
+    trigger = kind.__new__(kind)
+    ours: Any = next(base for base in kind.__mro__ if base.__module__ == __name__)
+    if "expression" in arguments:
+        trigger = cast(Any, kind).from_crontab(**arguments)
+    else:
+        ours.__init__(trigger, **arguments)
+    for name, value in own.items():
+        setattr(trigger, name, value)
+    return trigger
 
 
 def _aware_us(moment: datetime, field: str) -> int:
@@ -767,7 +807,7 @@ class DateTrigger(_BuiltinTrigger):
 
     def _set_bounds(self) -> None:
         super()._set_bounds()
-        self._run_us = None if self.run_at is None else _instant_us(self.run_at, self.timezone, "run_at")
+        self._run_us = None if self.run_at is None else min(_instant_us(self.run_at, self.timezone, "run_at"), _LAST_US)
 
     def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
         run_us = self._run_us
@@ -824,10 +864,10 @@ class IntervalTrigger(_BuiltinTrigger):
         else:
             after = now_us - 1 if previous_us is None else previous_us
             following = start if after < start else after + step - (after - start) % step
-        return following if self._end_us is None or following <= self._end_us else None
+        return following if following <= self._end_us else None
 
     def _catch_up_us(self, due_us: int, now_us: int, zone: tzinfo) -> tuple[int, int | None]:
-        limit = now_us if self._end_us is None else min(now_us, self._end_us)
+        limit = min(now_us, self._end_us)
         anchor = self._anchor_us if self._start_us is None else self._start_us
         anchor = due_us if anchor is None else anchor
         last = max(due_us, limit - (limit - anchor) % self._step_us)
@@ -1038,7 +1078,7 @@ class _CronTable:
         return self.next_wall((date(year, 1, 1).toordinal() - self._EPOCH_ORDINAL) * _DAY)
 
     def next_wall(self, wall: int) -> int | None:
-        """Return the first match at or after `wall`, or None if there is none before the year 9999."""
+        """Return the first match at or after `wall`, or None if there is none before the year 10000."""
         ordinal, second = divmod(wall, _DAY)
         today = date.fromordinal(ordinal + self._EPOCH_ORDINAL)
         days = self._days_of(today.year, today.month) >> today.day
@@ -1059,7 +1099,7 @@ class _CronTable:
             else:
                 year, month = year + 1, _lowest(self._months)
                 years = 1 if self._years is None else self._years >> year
-                if not years or year + _lowest(years) >= 9999:
+                if not years or year + _lowest(years) > 9999:
                     return None
                 year += _lowest(years)
             days = self._days_of(year, month)
@@ -1177,8 +1217,8 @@ class CronTrigger(_BuiltinTrigger):
         second = -(-now_us // _SECOND_US) if previous_us is None else previous_us // _SECOND_US + 1
         if self._start_us is not None:
             second = max(second, -(-self._start_us // _SECOND_US))
-        found = self._first_from(second)
-        if found is None or (self._end_us is not None and found * _SECOND_US > self._end_us):
+        found = self._first_from(second) if second <= _LAST_SECOND else None
+        if found is None or found * _SECOND_US > self._end_us:
             return None
         return found * _SECOND_US
 
@@ -1212,19 +1252,12 @@ class CronTrigger(_BuiltinTrigger):
             return {"expression": self.crontab, **self._options()}
         return {**self._fields, **self._options()}
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _remade if self.crontab is None else _remade_crontab, (type(self), self._arguments())
-
     def __str__(self) -> str:
         shown = repr(self.crontab) if self.crontab is not None else ", ".join(f"{field}={text!r}" for field, text in self._fields.items())
         return f"cron[{shown}]"
 
     def __repr__(self) -> str:
         return super().__repr__() if self.crontab is None else super().__repr__().replace("(expression=", ".from_crontab(", 1)
-
-
-def _remade_crontab(kind: type[CronTrigger], arguments: dict[str, Any]) -> CronTrigger:
-    return kind.from_crontab(**arguments)
 
 
 def _field_text(field: str, value: object) -> str:
@@ -1256,8 +1289,10 @@ class _CombinedTrigger(_BuiltinTrigger):
     __slots__ = ("triggers",)
 
     def __init__(self, triggers: Iterable[BaseTrigger], jitter: float | None = None) -> None:
-        self.triggers = tuple(triggers)
         name = type(self).__name__
+        if not isinstance(triggers, Iterable):
+            raise TypeError(f"{name}: triggers={triggers!r}: not a list; give one of triggers, such as [CronTrigger(hour=8), …]")
+        self.triggers = tuple(triggers)
         if not self.triggers:
             raise ValueError(f"{name}([]): no trigger given; give a list of them")
         for trigger in self.triggers:
@@ -1271,10 +1306,16 @@ class _CombinedTrigger(_BuiltinTrigger):
         members = [trigger._bound(zone, now_us) for trigger in self.triggers]
         if all(member is trigger for member, trigger in zip(members, self.triggers)):
             return self
-        return type(self)(members, self.jitter)
+        return self._with(members)
 
     def _unbound(self) -> BaseTrigger:
-        return type(self)([trigger._unbound() for trigger in self.triggers], self.jitter)
+        return self._with([trigger._unbound() for trigger in self.triggers])
+
+    def _with(self, members: Iterable[BaseTrigger]) -> BaseTrigger:
+        twin = cast(_CombinedTrigger, self._copy())
+        twin.triggers = tuple(members)
+        twin.timezone = next((zone for zone in map(_zone_of, twin.triggers) if zone is not None), twin.timezone)
+        return twin
 
     def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
         members = [trigger._bound(zone, now_us if previous_us is None else previous_us) for trigger in self.triggers]
@@ -1945,6 +1986,11 @@ class BaseStore(ABC):
             self._set_aside[job.id] = (job._revision, until_us)
             return known is None or known[0] != job._revision
 
+    def _retry_set_aside(self) -> None:
+        """Hand out at once what was set aside: what it needs may be there now."""
+        with self._lock:
+            self._set_aside.clear()
+
     def _put(self, job: Job, replaced: int | None) -> bool:
         """Keep `job` in the place of the one with the revision `replaced`, None for none; False if something else is there by now."""
         with self._lock:
@@ -2114,6 +2160,14 @@ class MemoryStore(BaseStore):
                 self._enqueue(job, until_us)
         return super()._set_job_aside(job, until_us)
 
+    def _retry_set_aside(self) -> None:
+        with self._lock:
+            for job_id in self._set_aside:
+                job = self._jobs.get(job_id)
+                if job is not None:
+                    self._enqueue(job, job._due_us)
+            self._set_aside.clear()
+
     def _claim(self, job: Job, revision: int, due_us: int | None) -> bool:
         with self._lock:
             if job._revision != revision or self._jobs.get(job.id) is not job:
@@ -2178,7 +2232,7 @@ class BaseExecutor(ABC):
         try:
             result = self.do_send_job(run.job, times)
             if inspect.isawaitable(result) and not isinstance(result, asyncio.Future):
-                result = self._scheduler._spawn(_whole(result))
+                result = self._scheduler._spawn(result if inspect.iscoroutine(result) else _whole(result))
         except Exception as error:
             self._settle(run, times, error, None)
             return
@@ -2668,6 +2722,7 @@ class _JobMethods(ABC):
     _listeners: _Listeners
     _job_defaults: dict[str, Any]
     _pending: dict[tuple[str, str], _Pending]
+    _pending_over: dict[tuple[str, str], _Pending]  # added before the start, and over by now; a simulation of the past still runs them
     _decorated: dict[str, tuple[weakref.ref[Any] | None, int]]
 
     @property
@@ -2797,6 +2852,7 @@ class _JobMethods(ABC):
         self._check_store(store)
         with self._lock:
             self._pending = {key: entry for key, entry in self._pending.items() if store not in (None, key[0])}
+            self._pending_over = {key: entry for key, entry in self._pending_over.items() if store not in (None, key[0])}
         for alias, kept_in in self._usable_stores():
             if store in (None, alias):
                 kept_in._clear()
@@ -2903,9 +2959,12 @@ class _JobMethods(ABC):
             old, kept_in = self._search(job.id, job.store_alias)
             if old is not None and not pending.replace:
                 raise ConflictIdError(_conflict_message(job.id, job.store_alias))
+            key = (job.store_alias, job.id)
+            self._pending_over.pop(key, None)
             if job._due_us is not None or pending.first is None:
-                self._pending[job.store_alias, job.id] = pending
+                self._pending[key] = pending
                 return True
+            self._pending_over[key] = pending
         self._drop(job, kept_in)
         return True
 
@@ -3305,7 +3364,7 @@ class BaseScheduler(_RunMethods):
         self._state = SchedulerState.STATE_STOPPED
         self._listeners = _Listeners()
         self._stores, self._executors = {}, {}
-        self._pending, self._decorated = {}, {}
+        self._pending, self._pending_over, self._decorated = {}, {}, {}
         self._job_defaults = dict(_JOB_DEFAULTS)
         self._logger = _LOGGER
         self.store_retry_interval = 10.0
@@ -3320,6 +3379,7 @@ class BaseScheduler(_RunMethods):
         self._pass_thread: int | None = None
         self._closing: Future[None] = _done_future()  # done when the shutdown is
         self._waiters: list[tuple[_Run | None, Future[None]]] = []
+        self._patient = True  # the shutdown waits for running jobs
         _SCHEDULERS.add(self)
         self._apply(_collected(global_config, prefix, options))
 
@@ -3392,6 +3452,7 @@ class BaseScheduler(_RunMethods):
         state = SchedulerState.STATE_PAUSED if paused else SchedulerState.STATE_RUNNING
         with self._lock:
             self._state = state
+            self._pending_over.clear()
             late = [self._pending.pop(key) for key in list(self._pending)]
         for pending in late:  # added while the stores were opening
             self._settle_pending(pending)
@@ -3479,6 +3540,7 @@ class BaseScheduler(_RunMethods):
     def _wind_down(self, wait: bool, stopping: bool, asking: _Run | None, ended: Future[None]) -> None:
         """Hand back what has not begun, cancel what is not waited for, and leave the rest to `_check_closed`."""
         self._waiters.append((asking, ended))
+        self._patient = wait
         while self._drain():  # what has been reported has ended
             pass
         if stopping:
@@ -3530,12 +3592,12 @@ class BaseScheduler(_RunMethods):
 
     def _close(self) -> None:
         """Stop executors and stores; the last step of a shutdown."""
-        for group in (self._executors, self._stores):
-            for alias, part in group.items():
-                try:
-                    part.shutdown()
-                except Exception:
-                    self._logger.exception("%s %r raised while it was shut down", type(part).__name__, alias)
+        executors = [(alias, part, functools.partial(part.shutdown, self._patient)) for alias, part in self._executors.items()]
+        for alias, part, shutdown in [*executors, *((alias, store, store.shutdown) for alias, store in self._stores.items())]:
+            try:
+                shutdown()
+            except Exception:
+                self._logger.exception("%s %r raised while it was shut down", type(part).__name__, alias)
         self._wake_us, self._drift_us = None, None
         self._store_retries.clear()
         self._logger.info("scheduler shut down")
@@ -3570,6 +3632,8 @@ class BaseScheduler(_RunMethods):
         made = _made_executor(alias, {"type": executor, **options} if isinstance(executor, str) else executor)
         self._add_part("executor", self._executors, alias, made)
         self._tell(EXECUTOR_ADDED, alias)
+        for _, store in self._usable_stores():
+            store._retry_set_aside()
         self.wakeup()
 
     def remove_executor(self, alias: str, shutdown: bool = True) -> None:
@@ -4324,12 +4388,12 @@ def simulate(scheduler: AsyncIOScheduler, start: datetime | date | str, until: d
 
 def _simulated(scheduler: AsyncIOScheduler, start_us: int, until_us: int) -> list[JobExecutionEvent]:
     pending = _simulated_jobs(scheduler, start_us)
-    names = ("_clock", "_stores", "_executors", "_pending", "_given_loop")
+    names = ("_clock", "_stores", "_executors", "_pending", "_pending_over", "_given_loop")
     before = {name: getattr(scheduler, name) for name in names}
     events: list[JobExecutionEvent] = []
     clock, loop = _VirtualClock(start_us), asyncio.SelectorEventLoop()
     clock.install(loop)
-    scheduler._clock, scheduler._pending, scheduler._given_loop = clock, pending, None
+    scheduler._clock, scheduler._pending, scheduler._pending_over, scheduler._given_loop = clock, pending, {}, None
     scheduler._stores = {alias: MemoryStore() for alias in {"default", *before["_stores"]}}
     scheduler._executors = {alias: _SimulatedExecutor() for alias in {"default", *before["_executors"]}}
     collect = events.append
@@ -4356,9 +4420,9 @@ async def _simulation(scheduler: AsyncIOScheduler, seconds: float) -> None:
 def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> dict[tuple[str, str], _Pending]:
     """Return copies of a stopped scheduler's jobs, as if they were added at the start; without those that are over by then."""
     jobs: dict[tuple[str, str], _Pending] = {}
-    for job in scheduler.get_jobs():
+    for job in [*scheduler.get_jobs(), *(entry.job for entry in scheduler._pending_over.values())]:
         key = (job.store_alias, job.id)
-        known = scheduler._pending.get(key)
+        known = scheduler._pending.get(key) or scheduler._pending_over.get(key)
         trigger = known.trigger if known is not None else job.trigger._unbound()
         first = known.first if known is not None else (None if job._due_us is None else UNSET)
         options = {name: getattr(job, name) for name in ("_call", "name", "executor", *_JOB_DEFAULTS)}
