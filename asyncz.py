@@ -47,6 +47,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import contextvars
 import functools
 import heapq
@@ -3592,10 +3593,13 @@ class BaseScheduler(_RunMethods):
 
     def _close(self) -> None:
         """Stop executors and stores; the last step of a shutdown."""
-        executors = [(alias, part, functools.partial(part.shutdown, self._patient)) for alias, part in self._executors.items()]
-        for alias, part, shutdown in [*executors, *((alias, store, store.shutdown) for alias, store in self._stores.items())]:
+        parts: list[tuple[str, BaseExecutor | BaseStore]] = [*self._executors.items(), *self._stores.items()]
+        for alias, part in parts:
             try:
-                shutdown()
+                if isinstance(part, BaseExecutor):
+                    part.shutdown(self._patient)
+                else:
+                    part.shutdown()
             except Exception:
                 self._logger.exception("%s %r raised while it was shut down", type(part).__name__, alias)
         self._wake_us, self._drift_us = None, None
@@ -4000,9 +4004,14 @@ class AsyncIOScheduler(BaseScheduler):
 
         def restore() -> None:
             for number, handler in before.items():
+                with contextlib.suppress(NotImplementedError):
+                    loop.remove_signal_handler(number)
                 signal.signal(number, handler)
 
         for number in before:
+            # The loop's own handling wakes it, also where the signal comes just before it sleeps; ours interrupts a job that blocks it too.
+            with contextlib.suppress(NotImplementedError):  # on Windows, where the loop is woken anyway
+                loop.add_signal_handler(number, lambda: None)
             signal.signal(number, on_signal)
         return restore
 

@@ -54,11 +54,12 @@ class VirtualClock(asyncz._VirtualClock):
     """The clock of `simulate`, that also waits for the worker threads of schedulers."""
 
     schedulers: tuple[asyncz.BaseScheduler, ...] = ()
+    real = False
 
     def busy(self) -> bool:
         workers = [getattr(executor, "_workers", None) for scheduler in self.schedulers for executor in scheduler._executors.values()]
         fetchers = [fetcher for scheduler in self.schedulers for fetcher in getattr(scheduler, "_fetchers", {}).values()]
-        return super().busy() or any(pool._load for pool in [*workers, *fetchers] if pool is not None)
+        return self.real or super().busy() or any(pool._load for pool in [*workers, *fetchers] if pool is not None)
 
 
 class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
@@ -74,6 +75,7 @@ class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
     async def asyncTearDown(self) -> None:
         for scheduler in self.clock.schedulers:
             await scheduler.shutdown(wait=False)
+        self.clock.real = True  # what is left, such as asyncio's wait for its threads, must not jump over its timeout
 
     def make_scheduler(self, **options: Any) -> asyncz.AsyncIOScheduler:
         """Return a stopped scheduler on the test's clock."""
