@@ -15,7 +15,8 @@ def flattened(suite):
             yield test
 
 
-tests = list(flattened(unittest.defaultTestLoader.loadTestsFromName("test_asyncz")))
-random.Random(int(sys.argv[1])).shuffle(tests)
-result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(tests))
-sys.exit(not result.wasSuccessful())
+if __name__ == "__main__":  # processes of a pool import this file too
+    tests = list(flattened(unittest.defaultTestLoader.loadTestsFromName("test_asyncz")))
+    random.Random(int(sys.argv[1])).shuffle(tests)
+    result = unittest.TextTestRunner(verbosity=2).run(unittest.TestSuite(tests))
+    sys.exit(not result.wasSuccessful())
