@@ -38,8 +38,9 @@ The rooms of this file, each using only those above it:
     Command line   python -m asyncz
 
 The public names, by kind: scheduler `AsyncIOScheduler`, `BaseScheduler`, `SchedulerState`; job `Job`; triggers `DateTrigger`,
-`IntervalTrigger`, `CronTrigger`, `AndTrigger`, `OrTrigger`, `BaseTrigger`; stores `MemoryStore`, `BaseStore`; executors `AsyncIOExecutor`,
-`ThreadPoolExecutor`, `ProcessPoolExecutor`, `DebugExecutor`, `BaseExecutor`; events `SchedulerEvent`, `JobEvent`, `JobSubmissionEvent`,
+`IntervalTrigger`, `CronTrigger`, `AndTrigger`, `OrTrigger`, `BaseTrigger`; stores `MemoryStore`, `SQLiteStore`, `RedisStore`,
+`MongoDBStore`, `BaseStore`; runs `RunInfo`, `current_run`; executors `AsyncIOExecutor`, `ThreadPoolExecutor`, `ProcessPoolExecutor`,
+`DebugExecutor`, `BaseExecutor`; events `SchedulerEvent`, `JobEvent`, `JobSubmissionEvent`,
 `JobExecutionEvent` and the codes; errors `AsynczException` and its children; `simulate`.
 """
 
@@ -66,10 +67,11 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import time as clock_time
 from enum import Enum
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, cast
 
 __version__ = "1.0.0"
@@ -115,13 +117,19 @@ __all__ = [
     "JobSubmissionEvent",
     "MaximumInstancesError",
     "MemoryStore",
+    "MongoDBStore",
     "OrTrigger",
     "ProcessPoolExecutor",
+    "RedisStore",
+    "RunInfo",
+    "RunInterruptedError",
+    "SQLiteStore",
     "SchedulerAlreadyRunningError",
     "SchedulerEvent",
     "SchedulerNotRunningError",
     "SchedulerState",
     "ThreadPoolExecutor",
+    "current_run",
     "simulate",
 ]
 
@@ -161,6 +169,18 @@ class ConflictIdError(AsynczException, KeyError):
 
 class MaximumInstancesError(AsynczException, RuntimeError):
     """As many runs of the job as its `max_instances` allows are in progress."""
+
+
+class RunInterruptedError(AsynczException, RuntimeError):
+    """A run had begun when its process died, or lost its store for longer than its lease.
+
+    owner: the random id of the scheduler that ran it. started_at: when it began, an aware datetime.
+    """
+
+    def __init__(self, message: str = "", *, owner: str | None = None, started_at: datetime | None = None) -> None:
+        super().__init__(message)
+        self.owner = owner
+        self.started_at = started_at
 
 
 class SchedulerAlreadyRunningError(AsynczException, RuntimeError):
@@ -581,10 +601,14 @@ def _name_in_file(path: str) -> str | None:
 # Local times that a clock change skips or repeats: see CronTrigger. Intervals are elapsed time, which no clock change touches.
 
 
+_USER_TRIGGERS: weakref.WeakValueDictionary[str, type[BaseTrigger]] = weakref.WeakValueDictionary()  # by what records call them
+
+
 class BaseTrigger(ABC):
     """What decides when a job runs. A subclass of your own implements `get_next_trigger_time`."""
 
     __slots__ = ("__weakref__",)
+    record_name: str | None = None  # what a record calls the class of a user's trigger; the name of the class where not given
     _jitter_us = 0
 
     @abstractmethod
@@ -596,6 +620,8 @@ class BaseTrigger(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.__module__ != __name__:
+            _USER_TRIGGERS[vars(cls).get("record_name") or cls.__name__] = cls
         if "_compute_us" in vars(cls):
             setattr(cls, "_after_us", cls._compute_us)
             setattr(cls, "_next_us", BaseTrigger._next_us)
@@ -766,11 +792,20 @@ class _BuiltinTrigger(BaseTrigger):
         options = {"start_at": self.start_at, "end_at": self.end_at, "timezone": self.timezone if self._zone_given else None}
         return {name: value for name, value in {**options, "jitter": self.jitter}.items() if value is not None}
 
+    def _binding(self) -> dict[str, Any]:
+        """Return what it got from its scheduler: the time zone; and where an interval's grid lies."""
+        return {} if self._zone_given else {"zone": self.timezone}
+
+    def _bind(self, binding: Mapping[str, Any]) -> None:
+        if "zone" in binding:
+            self.timezone = binding["zone"]
+            self._set_bounds()
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remade, (type(self), self._arguments(), self._own_attributes())
+        return _remade, (type(self), self._arguments(), self._own_attributes(), self._binding())
 
 
-def _remade(kind: type[BaseTrigger], arguments: dict[str, Any], own: dict[str, Any]) -> BaseTrigger:
+def _remade(kind: type[BaseTrigger], arguments: dict[str, Any], own: dict[str, Any], binding: dict[str, Any]) -> BaseTrigger:
     """Make a trigger again; what a user's class has added is set as it was, since its `__init__` may take something else."""
     trigger = kind.__new__(kind)
     ours: Any = next(base for base in kind.__mro__ if base.__module__ == __name__)
@@ -780,6 +815,8 @@ def _remade(kind: type[BaseTrigger], arguments: dict[str, Any], own: dict[str, A
         ours.__init__(trigger, **arguments)
     for name, value in own.items():
         setattr(trigger, name, value)
+    if isinstance(trigger, _BuiltinTrigger):
+        trigger._bind(binding)
     return trigger
 
 
@@ -881,6 +918,13 @@ class IntervalTrigger(_BuiltinTrigger):
         bound = cast(IntervalTrigger, self._copy()) if bound is self else bound
         bound._anchor_us = now_us
         return bound
+
+    def _binding(self) -> dict[str, Any]:
+        return {**super()._binding(), **({} if self._anchor_us is None else {"anchor": self._anchor_us})}
+
+    def _bind(self, binding: Mapping[str, Any]) -> None:
+        super()._bind(binding)
+        self._anchor_us = binding.get("anchor")
 
     def _unbound(self) -> BaseTrigger:
         free = cast(IntervalTrigger, self._copy())
@@ -1467,6 +1511,11 @@ def _check_arguments(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapp
 
 
 _Call = tuple[Callable[..., Any], tuple[Any, ...], Mapping[str, Any], bool]  # function, its arguments, whether it is a coroutine function
+_Last = tuple[int, int, int, str, "str | None", int]  # scheduled, started, finished, outcome, error, attempt
+
+
+def _not_imported() -> None:
+    """Stands for the function of a job that was read from a record, until it is needed."""
 
 
 class Job:
@@ -1481,6 +1530,8 @@ class Job:
         "_call",
         "_due_us",
         "_entry",
+        "_last",
+        "_reference",
         "_revision",
         "_scheduler",
         "coalesce",
@@ -1490,6 +1541,7 @@ class Job:
         "mistrigger_grace_time",
         "name",
         "pending",
+        "recover",
         "store_alias",
         "trigger",
     )
@@ -1502,8 +1554,11 @@ class Job:
     coalesce: bool
     max_instances: int
     mistrigger_grace_time: float | None
+    recover: bool
     pending: bool
     _call: _Call  # in one piece, so that no run sees half of a change
+    _last: _Last | None  # how its last run ended
+    _reference: str | None  # "module:object" for the function: as it was given, or as a record has it
     _due_us: int | None  # the next run time; None: paused
     _entry: object  # the memory store's: its place in the queue
     _revision: int  # changes with every write; whoever writes compares it first
@@ -1516,14 +1571,23 @@ class Job:
         self.pending = True
         self._due_us = None
         self._entry = None
+        self._last = None
+        self._reference = None
         self._revision = 0
         for name, value in options.items():
             setattr(self, name, value)
 
     @property
     def fn(self) -> Callable[..., Any]:
-        """What is called."""
-        return self._call[0]
+        """What is called. Of a job from a record it is imported when it is first needed; raises LookupError where it is not there."""
+        return self._resolved_call()[0]
+
+    def _resolved_call(self) -> _Call:
+        call = self._call
+        if call[0] is _not_imported:
+            fn = _check_callable(self._reference)
+            self._call = call = fn, call[1], call[2], _callee(fn).is_coroutine
+        return call
 
     @property
     def args(self) -> tuple[Any, ...]:
@@ -1539,6 +1603,16 @@ class Job:
     def next_run_time(self) -> datetime | None:
         """When it runs next, in the time zone of its trigger; None while it is paused."""
         return None if self._due_us is None else _from_us(self._due_us, self._zone)
+
+    @property
+    def last_run(self) -> RunInfo | None:
+        """How its last run ended, as far as this object knows; None before the first."""
+        return None if self._last is None else _run_info(self, *self._last)
+
+    @property
+    def running(self) -> int:
+        """How many of its runs are in progress in this process."""
+        return self._scheduler._instances.get((self.store_alias, self.id), 0) if self._scheduler else 0
 
     @property
     def _zone(self) -> tzinfo:
@@ -1610,7 +1684,7 @@ class _JobList(list[Job]):
         return f"<table>{head}{body}</table>"
 
 
-_JOB_DEFAULTS: dict[str, Any] = {"coalesce": True, "max_instances": 1, "mistrigger_grace_time": None}
+_JOB_DEFAULTS: dict[str, Any] = {"coalesce": True, "max_instances": 1, "mistrigger_grace_time": None, "recover": False}
 _JOB_OPTIONS = ("fn", "args", "kwargs", "name", "trigger", "executor", *_JOB_DEFAULTS, "next_run_time")
 _ADD_OPTIONS = (*_JOB_OPTIONS, "id", "store", "replace_existing")
 _PEER_NAMES = {  # what APScheduler calls our arguments
@@ -1665,8 +1739,16 @@ def _check_kwargs(value: Any) -> Mapping[str, Any]:
 
 
 def _check_coalesce(value: Any) -> bool:
+    return _check_flag("coalesce", value)
+
+
+def _check_recover(value: Any) -> bool:
+    return _check_flag("recover", value)
+
+
+def _check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"coalesce={value!r}: not True or False")
+        raise TypeError(f"{name}={value!r}: not True or False")
     return value
 
 
@@ -1696,6 +1778,7 @@ _OPTION_CHECKS: dict[str, Callable[[Any], Any]] = {
     "coalesce": _check_coalesce,
     "max_instances": _check_max_instances,
     "mistrigger_grace_time": _check_grace,
+    "recover": _check_recover,
 }
 
 
@@ -1745,6 +1828,68 @@ _PASS_SECONDS = 0.005  # what goes through very many jobs or times lets the loop
 _LISTED = 100  # so many single times are told of one by one; of more, the first and the last
 
 
+@dataclass(frozen=True)
+class RunInfo:
+    """What is known of one run.
+
+    scheduled_run_time, started_at, finished_at: aware datetimes; None for what has not happened. outcome: "executed", "error" or "missed",
+    None while it runs. error: what the function raised, as "ValueError: what was wrong". attempt: counts from 1. job: the job it is of.
+    """
+
+    scheduled_run_time: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    outcome: str | None
+    error: str | None
+    attempt: int
+    job: Job | None = field(default=None, repr=False, compare=False)
+
+
+def current_run() -> RunInfo | None:
+    """Return what is known of the run that the caller is part of, None outside of one; also in the threads and tasks of a run."""
+    run = _CURRENT.get()
+    if run is None or run.cursor_us is None:
+        return None
+    started_at = _from_us(run.started_us, run.job._zone)
+    return RunInfo(_from_us(run.cursor_us, run.job._zone), started_at, None, None, None, run.attempt, run.job)
+
+
+def _run_info(job: Job, due_us: int, started_us: int, finished_us: int, outcome: str, error: str | None, attempt: int) -> RunInfo:
+    zone = job._zone
+    started_at = None if outcome == "missed" else _from_us(started_us, zone)
+    return RunInfo(_from_us(due_us, zone), started_at, _from_us(finished_us, zone), outcome, error, attempt, job)
+
+
+class _Ticket:
+    """A run as the store of a shared schedule has it: whoever owns it may begin it, once."""
+
+    __slots__ = ("at_us", "begun_us", "job_id", "last_us", "outbox", "owner", "recover", "run_id", "started_us", "until_us")
+
+    outbox: _Outbox  # the thread that talks to the store for the owner
+
+    def __init__(self, run_id: str, job_id: str, owner: str, at_us: int, last_us: int, recover: bool) -> None:
+        self.run_id = run_id
+        self.job_id = job_id
+        self.owner = owner  # the random id of one start of one scheduler
+        self.at_us = at_us  # the time that runs, or runs next, of those up to the last
+        self.last_us = last_us
+        self.recover = recover
+        self.until_us = 0  # how long the owner's lease lasts, by the store's clock
+        self.started_us = 0  # when it began, by the store's clock; 0: not yet
+        self.begun_us: int | None = None  # the time that the store has been told of as begun
+
+    def text(self) -> str:
+        """Return the ticket as a store keeps it; the owner comes first, for a script to look for."""
+        return f"{self.owner} {self.until_us} {self.started_us} {self.at_us} {self.last_us} {int(self.recover)}"
+
+    @classmethod
+    def from_text(cls, job_id: str, run_id: str, text: str) -> _Ticket:
+        owner, until, started, at, last, recover = text.split(" ")
+        ticket = cls(run_id, job_id, owner, int(at), int(last), recover == "1")
+        ticket.until_us, ticket.started_us = int(until), int(started)
+        return ticket
+
+
 class _RunState(Enum):
     CLAIMED = "claimed"
     BEGUN = "begun"
@@ -1754,18 +1899,39 @@ class _RunState(Enum):
 class _Run:
     """One run from its claim to its end."""
 
-    __slots__ = ("call", "cursor_us", "future", "job", "last_us", "removed", "scheduler", "state", "stop_us", "store", "task", "trigger")
+    __slots__ = (
+        "attempt",
+        "call",
+        "cursor_us",
+        "future",
+        "handed_back",
+        "job",
+        "last_us",
+        "removed",
+        "scheduler",
+        "started_us",
+        "state",
+        "stop_us",
+        "store",
+        "task",
+        "ticket",
+        "trigger",
+    )
 
     def __init__(self, scheduler: _RunMethods, store: BaseStore, job: Job, first_us: int, last_us: int) -> None:
         self.scheduler = scheduler
         self.store = store
         self.job = job
-        self.call, self.trigger = job._call, job.trigger  # as they were when it was claimed
+        self.call, self.trigger = job._resolved_call(), job.trigger  # as they were when it was claimed
         self.cursor_us: int | None = first_us  # the next time to run; None after the last
         self.last_us = last_us
         self.stop_us = last_us  # how far `call_plain` and `call_coroutine` go; the last, except for a custom executor
         self.state = _RunState.CLAIMED
         self.removed = False  # the claim removed the job, since its schedule was over
+        self.ticket: _Ticket | None = None  # the run as a shared store has it; None also when it is somebody else's by now
+        self.handed_back = False  # what is left of it is to be due again
+        self.started_us = 0  # when its latest call began
+        self.attempt = 1
         self.task: asyncio.Future[Any] | None = None  # what to cancel, where there is something
         self.future: Future[Any] | None = None  # whom `run_job` promised the result
 
@@ -1786,16 +1952,63 @@ class _Run:
         """Move the cursor over the times up to `stop_us`, and yield those that are not later than the job's grace time by now."""
         while self.cursor_us is not None and self.cursor_us <= self.stop_us:
             current = self.cursor_us
-            if self.future is None and self.scheduler._is_late(self.job, current):
+            if self.future is None and self.scheduler._is_late(self.store, self.job, current):
                 self.scheduler._on_missed(self, current)
             else:
+                self.started_us = self.scheduler._clock.now_us()
                 yield current
+            if self.has_left():
+                return
             self.cursor_us = self.time_after_us(current)
             if self.cursor_us is not None:
                 self.scheduler._ease()
-                if not self.scheduler._goes_on(self):  # the rest of a backlog is due again after the next start
-                    self.store._hand_back(self.job, self.cursor_us, self.removed)
-                    self.cursor_us = None
+                if not self.scheduler._goes_on(self):
+                    self.hand_back()
+
+    def hand_back(self) -> None:
+        """Make what is left, from the cursor on, due again: after the next start, or for another scheduler."""
+        if self.ticket is not None:  # its store is told when it is over
+            self.handed_back = True
+        elif self.cursor_us is not None:
+            self.store._hand_back(self.job, self.cursor_us, self.removed)
+            self.cursor_us = None
+
+    def has_left(self) -> bool:
+        """Return whether nothing of it is left to be run here."""
+        return self.handed_back or self.cursor_us is None
+
+    def lose(self) -> None:
+        """Leave the run to whoever it belongs to now."""
+        self.ticket = None
+        self.cursor_us = None
+
+    def may_begin(self, answer: Any) -> bool:
+        """Return whether, after what the store has answered, the function may be called."""
+        if answer and self.scheduler._goes_on(self):
+            return True
+        if answer:  # it began in the store, but here a shutdown came first
+            self.hand_back()
+        else:
+            self.lose()
+        return False
+
+    def begins_in_place(self, due_us: int) -> bool:
+        """Tell the store, if it is a shared one, that this time begins, and wait for its answer."""
+        ticket = self.ticket
+        if ticket is None or ticket.begun_us == due_us:
+            return True
+        ticket.begun_us = due_us
+        return self.may_begin(ticket.outbox.ask(("begin", ticket.job_id, ticket, due_us)))
+
+    async def begins(self, due_us: int) -> bool:
+        """The same without blocking the loop."""
+        ticket = self.ticket
+        if ticket is None or ticket.begun_us == due_us:
+            return True
+        ticket.begun_us = due_us
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        ticket.outbox.submit(("begin", ticket.job_id, ticket, due_us), functools.partial(_answer, answer))
+        return self.may_begin(await answer)
 
     def shown_times(self) -> list[datetime]:
         """Return the times for an event: all up to a hundred, of more the first and the last."""
@@ -1811,6 +2024,14 @@ class _Run:
                 self.call_plain()
             finally:
                 self.scheduler._on_over(self)
+                if self.state is _RunState.OVER:
+                    self.finish_late()
+
+    def finish_late(self) -> None:
+        """Tell the store that a run that was abandoned has ended."""
+        ticket, self.ticket = self.ticket, None
+        if ticket is not None:
+            ticket.outbox.submit(("finish", ticket.job_id, ticket, ""))
 
     async def run_coroutine(self) -> None:
         """The same for a coroutine function."""
@@ -1836,6 +2057,8 @@ class _Run:
         token = _CURRENT.set(self)
         try:
             for due_us in self.times_to_run_us():
+                if self.ticket is not None and not self.begins_in_place(due_us):
+                    return
                 try:
                     value = fn(*args, **kwargs)
                     if is_coroutine or inspect.iscoroutine(value):
@@ -1859,18 +2082,32 @@ class _Run:
                 if due_us < self.last_us and time.monotonic() - breath > _PASS_SECONDS:  # a coroutine that never waits
                     await asyncio.sleep(0)
                     breath = time.monotonic()
+                if self.ticket is not None and not await self.begins(due_us):
+                    return
                 try:
                     value = fn(*args, **kwargs)
                     if inspect.isawaitable(value):
                         value = await value
                 except BaseException as error:
-                    self.scheduler._on_error(self, due_us, error)
+                    if isinstance(error, asyncio.CancelledError) and self.is_handed_over():
+                        self.hand_back()
+                    else:
+                        self.scheduler._on_error(self, due_us, error)
                     if not isinstance(error, (Exception, SystemExit)):
                         raise
                 else:
                     self.scheduler._on_executed(self, due_us, value)
         except Exception as error:  # the trigger's, in a backlog
             self.scheduler._on_error(self, self.last_us, error)
+
+    def is_handed_over(self) -> bool:
+        """Return whether a shutdown that cancels this run leaves it to another scheduler."""
+        return self.ticket is not None and self.ticket.recover and not self.scheduler.running
+
+
+def _answer(future: asyncio.Future[Any], answer: Any) -> None:
+    if not future.done():  # else who waited for it was cancelled
+        future.set_result(answer)
 
 
 def _awaited(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop | None) -> Any:
@@ -1889,6 +2126,334 @@ class _RunTimes(list[datetime]):
     run: _Run
 
 
+# Jobs as text: JSON that a person can read, with a closed set of tags for what JSON lacks. Nothing in it names a class to be imported;
+# only the function is named, and imported when the job is about to run. With a secret, its signature is checked before anything is parsed.
+
+_RECORD_VERSION = 1
+_RECORD_OPTIONS = ("name", "executor", *_JOB_DEFAULTS)
+_DEEPEST = 100  # levels of nesting of an argument
+_TIMES: dict[str, Callable[[str], Any]] = {"date": date.fromisoformat, "time": clock_time.fromisoformat}
+
+
+class _Unreadable(Exception):
+    """A record can't be restored; the message is the reason."""
+
+
+def _kept_value(value: Any, where: str, depth: int = 0) -> Any:
+    """Return an argument as what JSON can say. Raises TypeError, naming it, for what has no way back."""
+    kind: Any = value.__class__
+    if value is None or kind in (bool, int, str):
+        return value
+    if depth > _DEEPEST:
+        raise TypeError(f"{where}: nested more than {_DEEPEST} levels deep, or inside itself; a record can't keep that")
+    if kind is float:
+        return value if value - value == 0 else {"$float": repr(value)}
+    if kind is list:
+        return [_kept_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
+    if kind is dict:
+        if all(type(key) is str and not key.startswith("$") for key in value):
+            return {key: _kept_value(item, f"{where}[{key!r}]", depth + 1) for key, item in value.items()}
+        return {"$dict": [[_kept_value(part, f"{where}[{key!r}]", depth + 1) for part in (key, item)] for key, item in value.items()]}
+    if kind in (tuple, set, frozenset):
+        items: list[Any] = sorted(value, key=repr) if kind is not tuple else value
+        return {f"${kind.__name__}": [_kept_value(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(items)]}
+    return _kept_scalar(value, kind, where)
+
+
+def _kept_scalar(value: Any, kind: type[Any], where: str) -> Any:
+    if kind is datetime:
+        named = getattr(value.tzinfo, "key", None) or getattr(value.tzinfo, "zone", None)
+        shown = value.replace(tzinfo=None).isoformat() if named else value.isoformat()
+        return {"$datetime": shown, **({"zone": named} if named else {}), **({"fold": 1} if named and value.fold else {})}
+    if kind is timedelta:
+        return {"$timedelta": value // _MICROSECOND}
+    if kind in (date, clock_time):
+        return {f"${kind.__name__}": value.isoformat()}
+    if kind is bytes:
+        import base64
+
+        return {"$bytes": base64.b64encode(value).decode()}
+    if isinstance(value, BaseTrigger):
+        return {"$trigger": _kept_trigger(value, where)}
+    if (kind.__module__, kind.__name__) in (("decimal", "Decimal"), ("uuid", "UUID")):
+        return {f"${kind.__name__}": str(value)}
+    raise TypeError(
+        f"{where}={value!r}: a {kind.__qualname__} can't be kept in a record; give None, numbers, strings, bytes, dates, times, lists,"
+        " tuples, sets, dictionaries, Decimal, UUID or triggers, or give the store a serializer= that can"
+    )
+
+
+def _restored_value(value: Any) -> Any:
+    """Return the argument that `_kept_value` made `value` of."""
+    kept = value
+    if isinstance(value, list):
+        return [_restored_value(item) for item in kept]
+    if not isinstance(value, dict):
+        return value
+    tag = next(iter(kept), "")
+    if not tag.startswith("$"):
+        return {key: _restored_value(item) for key, item in kept.items()}
+    inside = kept[tag]
+    if tag == "$dict":
+        return {_restored_value(key): _restored_value(item) for key, item in inside}
+    if tag in ("$tuple", "$set", "$frozenset"):
+        return {"$tuple": tuple, "$set": set, "$frozenset": frozenset}[tag](_restored_value(item) for item in inside)
+    return _restored_scalar(tag[1:], inside, kept)
+
+
+def _restored_scalar(tag: str, text: Any, kept: Mapping[str, Any]) -> Any:
+    if tag == "datetime":
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=_named_zone(kept["zone"]), fold=kept.get("fold", 0)) if "zone" in kept else moment
+    if tag == "timedelta":
+        return timedelta(microseconds=text)
+    if tag in _TIMES:
+        return _TIMES[tag](text)
+    if tag == "bytes":
+        import base64
+
+        return base64.b64decode(text, validate=True)
+    if tag == "float":
+        return float(text)
+    if tag == "trigger":
+        return _restored_trigger(text)
+    if tag == "Decimal":
+        import decimal
+
+        return decimal.Decimal(text)
+    if tag == "UUID":
+        import uuid
+
+        return uuid.UUID(text)
+    raise _Unreadable(f"the tag {'$' + tag!r} is not known to this version")
+
+
+def _kept_trigger(trigger: BaseTrigger, where: str = "trigger") -> dict[str, Any]:
+    """Return a trigger as what JSON can say: its type by a short name, and its arguments."""
+    kind = type(trigger)
+    arguments = {name: _kept_argument(value, f"{where}: {name}") for name, value in trigger._arguments().items()}
+    if kind.__module__ == __name__:
+        return {"type": kind.__name__[:-7].lower(), **arguments, **_kept_binding(trigger)}
+    name = vars(kind).get("record_name") or kind.__name__
+    if _USER_TRIGGERS.get(name) is not kind:
+        raise TypeError(f"{where}: two trigger classes are called {name!r}; give one of them a record_name of its own, as a class attribute")
+    own = {key: _kept_value(value, f"{where}: {key}") for key, value in trigger._own_attributes().items()}
+    return {"type": name, "arguments": arguments, "attributes": own, **_kept_binding(trigger)}
+
+
+def _kept_binding(trigger: BaseTrigger) -> dict[str, Any]:
+    binding = trigger._binding() if isinstance(trigger, _BuiltinTrigger) else {}
+    return {name: _kept_zone(value, "timezone") if name == "zone" else value for name, value in binding.items()}
+
+
+def _kept_zone(zone: tzinfo, where: str) -> str:
+    """Return the name of a zone: of the database, an offset such as "UTC+02:00", or "local" for the system's own rules."""
+    if zone is _SYSTEM_ZONE:
+        return "local"
+    name = getattr(zone, "key", None) or getattr(zone, "zone", None) or str(zone)
+    try:
+        _restored_zone(name)
+    except ValueError:
+        raise TypeError(f"{where}={zone!r}: a time zone without a name can't be kept in a record; give one by its name") from None
+    return cast(str, name)
+
+
+_OFFSET_NAME = re.compile(r"UTC([+-])(\d\d):(\d\d)")
+
+
+def _restored_zone(name: str) -> tzinfo:
+    match = _OFFSET_NAME.fullmatch(name)
+    if match:
+        offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+        return timezone(offset if match[1] == "+" else -offset)
+    return _SYSTEM_ZONE if name == "local" else _named_zone(name)
+
+
+def _kept_argument(value: Any, where: str) -> Any:
+    if isinstance(value, tzinfo):
+        return _kept_zone(value, where)
+    if isinstance(value, list):
+        members = cast("list[BaseTrigger]", value)
+        return [_kept_trigger(member, where) for member in members]
+    return _kept_value(value, where)
+
+
+def _restored_trigger(kept: Any) -> BaseTrigger:
+    """Return the trigger that `_kept_trigger` made `kept` of."""
+    values = dict(cast("dict[str, Any]", kept))
+    name = values.pop("type")
+    kept_binding = {key: values.pop(key) for key in ("anchor", "zone") if key in values}
+    binding: dict[str, Any] = {key: _restored_zone(value) if key == "zone" else int(value) for key, value in kept_binding.items()}
+    if name in _RECORD_TRIGGERS:
+        return _remade(_RECORD_TRIGGERS[name], _restored_arguments(values), {}, binding)
+    kind = _USER_TRIGGERS.get(name)
+    if kind is None:
+        raise _Unreadable(f"the trigger type {name!r} is not known here; define its class, or import the module that does")
+    own = {key: _restored_value(value) for key, value in values["attributes"].items()}
+    return _remade(kind, _restored_arguments(values["arguments"]), own, binding)
+
+
+def _restored_arguments(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: [_restored_trigger(member) for member in value]
+        if name == "triggers"
+        else _restored_zone(value)
+        if name == "timezone"
+        else _restored_value(value)
+        for name, value in values.items()
+    }
+
+
+_RECORD_TRIGGERS: dict[str, type[BaseTrigger]] = {**cast(Any, _TRIGGERS), "and": AndTrigger, "or": OrTrigger}
+
+
+class _Codec:
+    """Turns jobs into text and back, and signs it."""
+
+    def __init__(self, serializer: Any, secret: Any, context: str) -> None:
+        import json  # here, because only a persistent store needs it
+
+        self._json = json
+        self._serializer = _check_serializer(serializer)
+        self._secrets = _check_secrets(secret)
+        self._context = context  # what a signature is bound to, beside the job's id: a record can't be moved elsewhere
+        name = getattr(serializer, "__name__", "")
+        if name in ("pickle", "cloudpickle", "dill", "marshal") and not self._secrets:
+            import warnings
+
+            warnings.warn(f"serializer={name} without secret=: whoever can write to the store can run any code here", stacklevel=4)
+
+    def encode(self, job: Job) -> str:
+        """Return the record of a job. Raises TypeError or ValueError for what can't be kept."""
+        record: dict[str, Any] = {"v": _RECORD_VERSION, "id": job.id, "fn": _reference_to(job)}
+        _, args, kwargs, _ = job._call
+        if self._serializer is None:
+            record["args"] = [_kept_value(value, f"args[{index}]") for index, value in enumerate(args)]
+            record["kwargs"] = {name: _kept_value(value, f"kwargs[{name!r}]") for name, value in kwargs.items()}
+        else:
+            record["args"], record["kwargs"] = list(args), dict(kwargs)
+        record["trigger"] = _kept_trigger(job.trigger)
+        record.update({name: getattr(job, name) for name in _RECORD_OPTIONS})
+        return self._signed(job.id, self._dumped(record))
+
+    def _dumped(self, record: dict[str, Any]) -> str:
+        if self._serializer is None:
+            return self._json.dumps(record)
+        try:
+            dumped = self._serializer.dumps(record)
+        except Exception as error:
+            raise TypeError(f"args={record['args']!r}, kwargs={record['kwargs']!r}: the serializer can't keep these: {error}") from error
+        if isinstance(dumped, str) and dumped.isascii():
+            return dumped
+        import base64
+
+        return "base64:" + base64.b64encode(dumped.encode() if isinstance(dumped, str) else dumped).decode()
+
+    def decode(self, job_id: str, text: str) -> Job:
+        """Return the job of a record, its function not yet imported. Raises _Unreadable, with the reason."""
+        payload = self._verified(job_id, text)
+        try:
+            return self._restored(job_id, self._loaded(payload))
+        except _Unreadable:
+            raise
+        except RecursionError:
+            raise _Unreadable("nested too deeply") from None
+        except Exception as error:
+            raise _Unreadable(f"{type(error).__name__}: {error}") from error
+
+    def _loaded(self, payload: str) -> Any:
+        if self._serializer is None:
+            return self._json.loads(payload)
+        if not payload.startswith("base64:"):
+            return self._serializer.loads(payload)
+        import base64
+
+        return self._serializer.loads(base64.b64decode(payload[7:], validate=True))
+
+    def _restored(self, job_id: str, record: Any) -> Job:
+        if not isinstance(record, dict):
+            raise _Unreadable("not a record")
+        kept = dict(cast("dict[str, Any]", record))
+        version = kept.pop("v", None)
+        if version != _RECORD_VERSION:
+            raise _Unreadable(f"version {version!r}; this is for version {_RECORD_VERSION}")
+        if kept.pop("id", None) != job_id:
+            raise _Unreadable("it is of another job")
+        missing = {"fn", "args", "kwargs", "trigger", *_RECORD_OPTIONS} ^ kept.keys()
+        if missing:
+            raise _Unreadable(f"fields that are missing, or not known to this version: {_listed(missing)}")
+        options = _check_options({name: kept[name] for name in _RECORD_OPTIONS})
+        args, kwargs = _check_args(kept["args"]), _check_kwargs(kept["kwargs"])
+        if self._serializer is None:
+            args = tuple(_restored_value(value) for value in args)
+            kwargs = {name: _restored_value(value) for name, value in kwargs.items()}
+        job = Job(None, job_id, "", {**options, "trigger": _restored_trigger(kept["trigger"])})
+        job._call, job._reference, job.pending = (_not_imported, args, kwargs, False), kept["fn"], False
+        return job
+
+    def _signed(self, job_id: str, payload: str) -> str:
+        return f"{self._signature(self._secrets[0], job_id, payload)} {payload}" if self._secrets else payload
+
+    def _verified(self, job_id: str, text: str) -> str:
+        """Return the payload of a record whose signature is right; nothing of it has been looked at before."""
+        signature, space, payload = text.partition(" ")
+        signed = bool(space) and _SIGNATURE.fullmatch(signature) is not None
+        if not self._secrets:
+            if signed:
+                raise _Unreadable("it is signed, and this store has no secret")
+            return text
+        if not signed:
+            raise _Unreadable("it is not signed")
+        import hmac
+
+        if not any(hmac.compare_digest(signature, self._signature(secret, job_id, payload)) for secret in self._secrets):
+            raise _Unreadable("its signature is wrong")
+        return payload
+
+    def _signature(self, secret: bytes, job_id: str, payload: str) -> str:
+        import hmac
+
+        message = b"\0".join((b"asyncz/1", self._context.encode(), job_id.encode("utf-8", "surrogatepass"), payload.encode("utf-8", "replace")))
+        return hmac.new(secret, message, "sha256").hexdigest()
+
+
+_SIGNATURE = re.compile("[0-9a-f]{64}")
+
+
+def _check_serializer(value: Any) -> Any:
+    if value is not None and not all(callable(getattr(value, name, None)) for name in ("dumps", "loads")):
+        raise TypeError(f"serializer={value!r}: not a serializer; give an object with dumps and loads, such as the module pickle")
+    return value
+
+
+def _check_secrets(value: Any) -> tuple[bytes, ...]:
+    if value is None:
+        return ()
+    given = value
+    secrets: tuple[Any, ...] = (value,) if isinstance(value, (bytes, str)) else tuple(given) if isinstance(value, (list, tuple)) else ()
+    if not secrets or not all(isinstance(secret, (bytes, str)) and secret for secret in secrets):
+        raise TypeError("secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first")
+    return tuple(secret.encode() if isinstance(secret, str) else secret for secret in secrets)
+
+
+def _reference_to(job: Job) -> str:
+    """Return "module:object" for the function of a job. Raises ValueError where that would not lead back to it."""
+    fn, reference = job._call[0], job._reference
+    if fn is _not_imported or reference is not None:
+        assert reference is not None
+        return reference
+    reference = _callee(fn).reference
+    try:
+        if "<" not in reference and _resolved(reference, "fn") == fn:
+            return reference
+    except (LookupError, ValueError):
+        pass
+    raise ValueError(
+        f"fn={fn!r}: a record keeps only the name of a function, and {reference!r} does not lead back to this one;"
+        " give a function of a module, or 'package.module:object'"
+    )
+
+
 # === Stores ===
 # A store keeps jobs by id and hands out the due ones, earliest first. Every write compares the job's revision first, under the store's lock.
 # What can't be run here (a trigger that raises, an executor that is not there) is set aside for a minute and kept, never deleted.
@@ -1902,6 +2467,9 @@ class BaseStore(ABC):
     """
 
     _blocking = True  # a call may take long: its due jobs are fetched in a thread of its own
+    _local_clock = True
+    _ahead_us: int | None = 0  # how far the clock that counts for the store is ahead of this machine's; None: not measured yet
+    _PAGE = 100  # so many due jobs are claimed in one go
     _lock: threading.RLock
     _set_aside: dict[str, tuple[int, int]]  # id: (revision, until when in µs)
 
@@ -1950,6 +2518,25 @@ class BaseStore(ABC):
         """Return all jobs, by next run time, paused ones last."""
 
     # What the scheduler calls. The defaults are made of the methods above.
+
+    def _now_us(self, clock: _Clock) -> int:
+        """Return the time by which this store's jobs are due."""
+        return clock.now_us()
+
+    def _check(self, job: Job) -> None:
+        """Raise TypeError or ValueError for a job that can't be kept here."""
+
+    def _revision(self, job_id: str) -> int | None:
+        """Return the revision of a job, also of one that can't be read; None where there is none."""
+        job = self._lookup(job_id)
+        return None if job is None else job._revision
+
+    def _hurry(self) -> None:
+        """A shutdown waits: do not insist for long on a store that does not answer."""
+
+    def _after_fork(self) -> None:
+        """Forget, in a child process, what belongs to the parent."""
+        self._lock = threading.RLock()
 
     def _lookup(self, job_id: str) -> Job | None:
         with self._lock:
@@ -2016,6 +2603,12 @@ class BaseStore(ABC):
             job._revision = revision + 1
             self.update_job(job)
             return True
+
+    def _claim_all(self, claims: list[_Claim]) -> Iterator[_Claim]:
+        """Claim what is due, and yield what was won, each before the next is tried: nothing that was won is lost if the store fails then."""
+        for claim in claims:
+            if self._claim(claim.job, claim.revision, claim.following_us):
+                yield claim
 
     def _claim(self, job: Job, revision: int, due_us: int | None) -> bool:
         """Move a due job on to its next run time, or remove it if that is None; False if somebody changed it meanwhile."""
@@ -2187,6 +2780,1268 @@ def _conflict_message(job_id: str, alias: str) -> str:
     return f"id={job_id!r}: there is a job with that id in store {alias!r}; give another id, or replace_existing=True"
 
 
+_Op = tuple[Any, ...]  # what a shared store is to do, in one atomic step: the verb, a job's id, and what the verb needs; see `_decided`
+
+
+class _Entry:
+    """A job as a shared store has it: text, a revision, the next run time, and the tickets of its runs."""
+
+    __slots__ = ("last", "next_us", "over", "revision", "runs", "text")
+
+    def __init__(self, revision: int, next_us: int | None, over: bool, text: str, last: str, runs: dict[str, _Ticket]) -> None:
+        self.revision = revision
+        self.next_us = next_us  # None: paused, or over
+        self.over = over  # the schedule ended with a run that is still in progress; to everybody else the job is gone
+        self.text = text
+        self.last = last  # how the last run ended, as JSON; empty before
+        self.runs = runs
+
+
+def _decided(op: _Op, entry: _Entry | None, now_us: int, lease_us: int) -> tuple[Any, _Entry | None]:
+    """Return what a shared store answers to `op`, and what becomes of the job's entry. This is the protocol; the Redis script is its twin.
+
+    Every verb gives the same answer when it is asked again: a client that lost an answer repeats the question.
+    """
+    verb = op[0]
+    if verb == "put":  # id, revision that is replaced or None, new revision, next run time, text
+        known = None if entry is None or entry.over else entry.revision
+        if known != op[2]:
+            repeated = entry is not None and known == op[3] and entry.text == op[5]
+            return (True if repeated else None), entry
+        last, runs = ("", {}) if entry is None else (entry.last, entry.runs)
+        return True, _Entry(op[3], op[4], False, op[5], last, runs)
+    if entry is None:
+        return (-1, None) if verb == "claim" else (None, None)
+    if verb == "delete":  # id
+        return (None, entry) if entry.over else (True, None)
+    if verb == "claim":  # id, revision, following run time or None, max_instances, ticket
+        return _decided_claim(op, entry, now_us, lease_us)
+    return _decided_run(op, entry, now_us, lease_us)
+
+
+def _decided_run(op: _Op, entry: _Entry, now_us: int, lease_us: int) -> tuple[Any, _Entry | None]:
+    """Decide what is about a run that was claimed: id, ticket, and one thing more."""
+    verb, ticket = op[0], cast(_Ticket, op[2])
+    held = entry.runs.get(ticket.run_id)
+    if held is None:
+        return None, entry
+    if verb == "take":  # until when its lease was when it was found to have run out
+        return _decided_take(ticket, held, op[3], now_us, lease_us), entry
+    if held.owner != ticket.owner:
+        return None, entry
+    if verb == "finish":  # how it ended, as JSON
+        del entry.runs[ticket.run_id]
+        entry.last = op[3] or entry.last
+        return True, None if entry.over and not entry.runs else entry
+    if verb == "release":  # the time that did not run
+        held.started_us, held.at_us, held.until_us = 0, op[3], 0
+        return True, entry
+    if verb == "begin":  # the time that begins
+        if held.started_us and held.at_us > op[3]:
+            return None, entry
+        if not held.started_us or held.at_us != op[3]:
+            held.started_us, held.at_us = now_us, op[3]
+    held.until_us = now_us + lease_us  # as for "renew"
+    return True, entry
+
+
+def _decided_take(ticket: _Ticket, held: _Ticket, seen_us: int, now_us: int, lease_us: int) -> Any:
+    """Let the owner of `ticket` have a run whose lease ran out; as not begun, if it may begin again."""
+    if held.owner == ticket.owner and held.until_us > now_us:  # asked again
+        return True
+    if held.until_us != seen_us or held.until_us >= now_us:
+        return None
+    held.owner, held.until_us = ticket.owner, now_us + lease_us
+    if held.recover:
+        held.started_us = 0
+    return True
+
+
+def _decided_claim(op: _Op, entry: _Entry, now_us: int, lease_us: int) -> tuple[int, _Entry]:
+    """Return 1 for a claim that won, 0 for one at the limit of running instances, -1 for one that lost, -2 for one that came too early."""
+    revision, following_us, limit, ticket = op[2:]
+    if ticket.run_id in entry.runs:
+        return 1, entry
+    if entry.over or entry.revision != revision:
+        return -1, entry
+    if entry.next_us is None or now_us < entry.next_us:
+        return -2, entry
+    entry.revision, entry.next_us, entry.over = revision + 1, following_us, following_us is None
+    if len(entry.runs) >= limit:
+        return 0, entry
+    ticket.until_us = now_us + lease_us
+    entry.runs[ticket.run_id] = ticket
+    return 1, entry
+
+
+class _Outbox:
+    """The thread of a shared store: what runs tell the store goes through it, many at once; and it keeps their leases.
+
+    An operation is repeated until the store answers. While a shutdown waits, that is for a few seconds only: leases cover the rest.
+    """
+
+    _MOST = 500  # operations in one go
+    _LAST_SECONDS = 5.0  # so long a shutdown waits for a store that does not answer
+
+    def __init__(self, store: _SharedStore, scheduler: BaseScheduler, alias: str, owner: str) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._alias = alias
+        self._owner = owner
+        self._queue: SimpleQueue[tuple[_Op, Callable[[Any], None] | None, bool] | None] = SimpleQueue()
+        self._lease = store._lease_us / _SECOND_US
+        self._closing = False
+        self._give_up_at: float | None = None  # monotonic; set while a shutdown waits
+        self._beat_at = 0.0
+        self._drift: float | None = None
+        self._patience_until = 0.0  # no run is taken over before
+        self._reap_asked = False
+        self.tickets: dict[str, _Ticket] = {}  # of the runs that are this scheduler's
+        self.load = 0  # operations that have no answer yet
+        self._load_lock = threading.Lock()
+        self.trusted_until = time.monotonic() + self._lease * 11 / 12
+        self._thread = threading.Thread(target=self._work, name=f"asyncz-leases-{alias}", daemon=True)
+        self._thread.start()
+
+    def submit(self, op: _Op, done: Callable[[Any], None] | None = None, own_thread: bool = True) -> None:
+        """Send an operation; `done` gets the answer, None where there will be none: on the scheduler's thread, or else on this one."""
+        with self._load_lock:
+            self.load += 1
+        self._queue.put((op, done, own_thread))
+
+    def ask(self, op: _Op) -> Any:
+        """Send an operation and wait for the answer."""
+        answer: Future[Any] = Future()
+        self.submit(op, answer.set_result, False)
+        return answer.result()
+
+    def reap_soon(self) -> None:
+        """Look for leases that ran out: somebody saw some."""
+        if not self._reap_asked:
+            self._reap_asked = True
+            self._queue.put(None)
+
+    def hurry(self) -> None:
+        """Do not wait for a store that does not answer for much longer."""
+        self._give_up_at = time.monotonic() + self._LAST_SECONDS
+        self._queue.put(None)
+
+    def close(self) -> None:
+        """End when nothing is left to be said; runs that were abandoned keep their lease until they end."""
+        self._closing = True
+        self._queue.put(None)
+
+    def _work(self) -> None:
+        greeted = False
+        try:
+            while not self._closing or self.load or self.tickets:
+                greeted = greeted or self._has_greeted()
+                batch = self._gathered(max(0.0, self._beat_at - time.monotonic()))
+                if batch:
+                    self._deliver(batch, self._insisted([op for op, _, _ in batch]))
+                if time.monotonic() >= self._beat_at or self._reap_asked:
+                    self._beat()
+        finally:
+            self._store._close_connection()
+
+    def _has_greeted(self) -> bool:
+        try:
+            self._store._greet()
+        except Exception as error:
+            _LOGGER.debug("store %r is not there yet: %s", self._alias, error)
+            return False
+        return True
+
+    def _gathered(self, seconds: float) -> list[tuple[_Op, Callable[[Any], None] | None, bool]]:
+        batch: list[tuple[_Op, Callable[[Any], None] | None, bool]] = []
+        try:
+            first = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
+            while first is not None:
+                batch.append(first)
+                if len(batch) >= self._MOST:
+                    break
+                first = self._queue.get_nowait()
+        except Empty:
+            pass
+        return batch
+
+    def _insisted(self, ops: list[_Op]) -> list[Any]:
+        """Return the answers of the store, however long it takes, except at a shutdown."""
+        delay = 0.1
+        while True:
+            try:
+                return self._store._applied(ops)
+            except Exception as error:
+                self._report(error)
+                if self._give_up_at is not None and time.monotonic() > self._give_up_at:
+                    return [None] * len(ops)
+            time.sleep(delay)
+            delay = min(2 * delay, self._scheduler.store_retry_interval, 1.0 if self._give_up_at is not None else 10.0)
+
+    def _deliver(self, batch: list[tuple[_Op, Callable[[Any], None] | None, bool]], answers: list[Any]) -> None:
+        there: list[tuple[Callable[[Any], None], Any]] = []
+        for (op, done, own_thread), answer in zip(batch, answers):
+            if op[0] != "begin" or answer is None:
+                self.tickets.pop(op[2].run_id, None)
+            if done is not None and own_thread:
+                there.append((done, answer))
+            elif done is not None:
+                done(answer)
+        if there:
+            self._scheduler._defer(_call_all, there)
+        with self._load_lock:
+            self.load -= len(batch)
+
+    def _report(self, error: Exception) -> None:
+        self._scheduler._defer(self._scheduler._note_store_failed, self._alias, error)
+
+    def _beat(self) -> None:
+        """Renew the leases of this scheduler's runs, and take over the runs of those that are dead."""
+        began = time.monotonic()
+        self._beat_at = began + self._lease / 4
+        self._notice_jump(began)
+        try:
+            held = list(self.tickets.values())
+            answers = self._store._applied([("renew", ticket.job_id, ticket) for ticket in held]) if held else []
+            self.trusted_until = began + self._lease * 11 / 12
+            lost = [ticket for ticket, answer in zip(held, answers) if answer is None and ticket.run_id in self.tickets]
+            for ticket in lost:
+                self.tickets.pop(ticket.run_id, None)
+            if began >= self._patience_until and not self._closing and self._give_up_at is None:
+                self._take_over()
+        except Exception as error:
+            self._beat_at = time.monotonic() + min(1.0, self._lease / 4)
+            self._report(error)
+            lost = list(self.tickets.values()) if time.monotonic() > self.trusted_until else []
+        self._reap_asked = False
+        if lost:
+            self._scheduler._defer(self._scheduler._on_leases_lost, {ticket.run_id for ticket in lost})
+
+    def _notice_jump(self, now: float) -> None:
+        """A wall clock that jumps ahead makes live runs look dead where it is the store's clock too: let them renew first."""
+        drift = self._scheduler._clock.now_us() / _SECOND_US - self._scheduler._clock.monotonic()
+        if self._store._local_clock and self._drift is not None and drift - self._drift > self._lease / 2:
+            self._patience_until = now + self._lease
+        self._drift = drift
+
+    def _take_over(self) -> None:
+        found = [ticket for ticket in self._store._expired(100) if ticket.run_id not in self.tickets]
+        if self._scheduler._state is not SchedulerState.STATE_RUNNING:
+            return
+        wanted = [(ticket, job) for ticket in found for job in [self._store._job_to_take(ticket)] if job is not None or ticket.started_us]
+        ops: list[_Op] = []
+        for ticket, _ in wanted:
+            mine = _Ticket(ticket.run_id, ticket.job_id, self._owner, ticket.at_us, ticket.last_us, ticket.recover)
+            mine.outbox = self
+            ops.append(("take", ticket.job_id, mine, ticket.until_us))
+        for (ticket, job), op, answer in zip(wanted, ops, self._store._applied(ops) if ops else []):
+            if answer:
+                self.tickets[ticket.run_id] = op[2]
+                self._scheduler._defer(self._scheduler._on_taken_over, self._alias, self._store, job, ticket, op[2])
+
+
+def _call_all(calls: list[tuple[Callable[[Any], None], Any]]) -> None:
+    for done, answer in calls:
+        done(answer)
+
+
+_SHARED: weakref.WeakSet[_SharedStore] = weakref.WeakSet()  # those in use in this process
+
+
+class _SharedStore(BaseStore):
+    """What the persistent stores have in common: jobs as text, and runs that are claimed in the store before they begin.
+
+    A kind of store implements, without a lock and from any thread: `_applied` (see `_decided`), `_read`, `_read_all`, `_read_due`, `_expired`,
+    `_empty`, and what opens and closes it.
+    """
+
+    _local_clock = False  # the store's clock is not this machine's
+    _ahead_us: int | None = None
+    _PAGE = 500
+
+    def __init__(self, place: str, context: str, serializer: Any, secret: Any, lease: float, poll_interval: float) -> None:
+        self._place = place  # where the jobs are: stores of one process with the same place tell each other of changes
+        self._codec = _Codec(serializer, secret, context)
+        self._lease_us = round(_check_seconds("lease", lease) * _SECOND_US)
+        self._poll_us = round(_check_seconds("poll_interval", poll_interval) * _SECOND_US)
+        self._scheduler: BaseScheduler | None = None
+        self._alias = ""
+        self._outbox: _Outbox | None = None
+        self._owner = ""
+        self._tickets_made = 0
+        self._unreadable: dict[str, tuple[int, str, int]] = {}  # id: (revision, reason, when to try again)
+        self._latest_revision = 0
+        self._following_us: int | None = None
+        self._contested = False  # other schedulers claim the same jobs
+
+    @abstractmethod
+    def _applied(self, ops: list[_Op]) -> list[Any]:
+        """Do all of `ops`, each atomically, and return their answers."""
+
+    @abstractmethod
+    def _read(self, job_id: str) -> _Entry | None:
+        """Return the entry of a job."""
+
+    @abstractmethod
+    def _read_all(self) -> list[tuple[str, _Entry]]:
+        """Return all entries with their ids."""
+
+    @abstractmethod
+    def _read_due(self, skip: int, limit: int) -> tuple[int, list[tuple[str, _Entry]], int | None, bool]:
+        """Return the store's time, a page of due entries, the next run time after now, and whether there are leases that ran out."""
+
+    @abstractmethod
+    def _expired(self, limit: int) -> list[_Ticket]:
+        """Return tickets whose lease ran out."""
+
+    @abstractmethod
+    def _empty(self) -> None:
+        """Remove everything."""
+
+    @abstractmethod
+    def _server_us(self) -> int:
+        """Return the store's time."""
+
+    def _greet(self) -> None:
+        """Prepare the store, and look at how it is set up; once after each start."""
+
+    def _close_connection(self) -> None:
+        """Close what belongs to the calling thread alone."""
+
+    # Life.
+
+    def start(self, scheduler: BaseScheduler, alias: str) -> None:
+        """Get ready to be used by `scheduler` under the name `alias`. The store itself is asked later: it may be down now."""
+        self._scheduler, self._alias = scheduler, alias
+        self._owner, self._tickets_made = os.urandom(8).hex(), 0
+        self._unreadable.clear()
+        self._outbox = _Outbox(self, scheduler, alias, self._owner)
+        _SHARED.add(self)
+
+    def shutdown(self) -> None:
+        """Close what `start` opened; a client that the user made stays open."""
+        outbox, self._outbox = self._outbox, None
+        _SHARED.discard(self)
+        if outbox is not None:
+            outbox.close()
+
+    def _now_us(self, clock: _Clock) -> int:
+        if self._ahead_us is None:
+            self._ahead_us = 0 if self._local_clock else self._server_us() - clock.now_us()
+        return clock.now_us() + self._ahead_us
+
+    def _note_time(self, server_us: int) -> None:
+        if self._scheduler is not None and not self._local_clock:
+            self._ahead_us = server_us - self._scheduler._clock.now_us()
+
+    def _tell_others(self) -> None:
+        for other in list(_SHARED):
+            if other is not self and other._place == self._place and other._scheduler is not None:
+                other._scheduler.wakeup()
+
+    # Jobs.
+
+    def add_job(self, job: Job) -> None:
+        """Keep a new job. Raises ConflictIdError if there is one with its id, TypeError or ValueError for what a record can't keep."""
+        if not self._put(job, None):
+            raise ConflictIdError(_conflict_message(job.id, job.store_alias))
+
+    def update_job(self, job: Job) -> None:
+        """Replace the job with that id. Raises JobLookupError if there is none."""
+        while True:
+            revision = self._revision(job.id)
+            if revision is None:
+                raise JobLookupError(f"job_id={job.id!r}: no such job")
+            if self._put(job, revision):
+                return
+
+    def delete_job(self, job_id: str) -> None:
+        """Remove the job with that id, also one that can't be read. Raises JobLookupError if there is none."""
+        if not self._applied([("delete", job_id)])[0]:
+            raise JobLookupError(f"job_id={job_id!r}: no such job")
+        self._unreadable.pop(job_id, None)
+        self._tell_others()
+
+    def remove_all_jobs(self) -> None:
+        """Remove all jobs, also those that can't be read."""
+        self._empty()
+        self._unreadable.clear()
+        self._tell_others()
+
+    def lookup_job(self, job_id: str) -> Job | None:
+        """Return the job with that id, or None."""
+        entry = self._read(job_id)
+        return None if entry is None else self._restored(job_id, entry)
+
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        """Return the jobs whose next run time is not after `now`, earliest first."""
+        now_us = _to_us(now)
+        return [job for job in self.get_all_jobs() if job._due_us is not None and job._due_us <= now_us]
+
+    def get_next_run_time(self) -> datetime | None:
+        """Return the earliest next run time of all jobs, or None if none has one."""
+        dues = [entry.next_us for _, entry in self._read_all() if entry.next_us is not None]
+        return _from_us(min(dues)) if dues else None
+
+    def get_all_jobs(self) -> list[Job]:
+        """Return all jobs that can be read, by next run time, paused ones last."""
+        restored = (self._restored(job_id, entry) for job_id, entry in self._read_all())
+        return _by_run_time(job for job in restored if job is not None)
+
+    def unreadable(self) -> list[tuple[str, str]]:
+        """Return the ids of the records that could not be restored, or whose function is not there, each with the reason."""
+        found: list[tuple[str, str]] = []
+        for job_id, entry in sorted(self._read_all(), key=lambda pair: pair[0]):
+            try:
+                self._codec.decode(job_id, entry.text)._resolved_call()
+            except Exception as error:
+                found.append((job_id, str(error)))
+        return found
+
+    def _restored(self, job_id: str, entry: _Entry) -> Job | None:
+        """Return the job of an entry; None where it is over, or can't be read, which is said once for every revision."""
+        if entry.over:
+            return None
+        try:
+            job = self._codec.decode(job_id, entry.text)
+        except _Unreadable as reason:
+            known = self._unreadable.get(job_id)
+            self._unreadable[job_id] = (entry.revision, str(reason), self._local_us() + _UNREADABLE_US)
+            if known is None or known[0] != entry.revision:
+                _LOGGER.error("job %r in store %r can't be read: %s; its record is kept as it is, and tried again", job_id, self._alias, reason)
+            return None
+        self._unreadable.pop(job_id, None)
+        job.store_alias, job._revision, job._due_us = self._alias, entry.revision, entry.next_us
+        job._last = _last_from_text(entry.last)
+        return job
+
+    def _local_us(self) -> int:
+        return time.time_ns() // 1000 if self._scheduler is None else self._scheduler._clock.now_us()
+
+    # What the scheduler calls.
+
+    def _lookup(self, job_id: str) -> Job | None:
+        return self.lookup_job(job_id)
+
+    def _all(self) -> list[Job]:
+        return self.get_all_jobs()
+
+    def _revision(self, job_id: str) -> int | None:
+        entry = self._read(job_id)
+        return None if entry is None or entry.over else entry.revision
+
+    def _check(self, job: Job) -> None:
+        self._codec.encode(job)
+
+    def _put(self, job: Job, replaced: int | None) -> bool:
+        text = self._codec.encode(job)
+        revision = self._new_revision() if replaced is None else replaced + 1
+        if not self._applied([("put", job.id, replaced, revision, job._due_us, text)])[0]:
+            return False
+        job._revision = revision
+        self._tell_others()
+        return True
+
+    def _write(self, job: Job, revision: int, changes: Mapping[str, Any]) -> bool:
+        for name, value in changes.items():
+            setattr(job, name, value)
+        return self._put(job, revision)
+
+    def _new_revision(self) -> int:
+        """Return a revision that the id has not had: the store's time, so that deleting and adding a job does not repeat one."""
+        now_us = self._local_us() if self._scheduler is None else self._now_us(self._scheduler._clock)
+        self._latest_revision = max(now_us, self._latest_revision + 1)
+        return self._latest_revision
+
+    def _delete(self, job_id: str) -> None:
+        self.delete_job(job_id)
+        self._set_aside.pop(job_id, None)
+
+    def _clear(self) -> None:
+        self.remove_all_jobs()
+        self._set_aside.clear()
+
+    def _due(self, now_us: int, limit: int) -> list[Job]:
+        jobs: list[Job] = []
+        skip, self._following_us, expired, server_us = 0, None, False, now_us
+        while len(jobs) < limit:
+            server_us, page, following_us, expired = self._read_due(skip, limit)
+            self._note_time(server_us)
+            skip += len(page)
+            jobs += [job for job in self._handed_out(page, server_us) if job is not None]
+            if len(page) < limit:  # that was the last page
+                self._following_us = following_us
+                break
+        else:
+            self._following_us = server_us
+        if expired and self._outbox is not None:
+            self._outbox.reap_soon()
+        if self._contested:  # or all schedulers would go for the same jobs first
+            random.shuffle(jobs)
+        return jobs
+
+    def _handed_out(self, page: list[tuple[str, _Entry]], now_us: int) -> Iterator[Job | None]:
+        for job_id, entry in page:
+            unreadable = self._unreadable.get(job_id)
+            if unreadable is not None and unreadable[0] == entry.revision and self._local_us() < unreadable[2]:
+                continue
+            job = self._restored(job_id, entry)
+            if job is not None and self._waits_until(job) <= now_us:
+                yield job
+
+    def _next_due_us(self) -> int | None:
+        """Return when to look again, by the clock of this machine: others may change something at any time."""
+        soon = self._local_us() + self._poll_us
+        return soon if self._following_us is None else min(soon, self._following_us - (self._ahead_us or 0))
+
+    def _claim_all(self, claims: list[_Claim]) -> Iterator[_Claim]:
+        ops: list[_Op] = []
+        outbox = self._outbox
+        for claim in claims if outbox is not None else ():
+            job = claim.job
+            self._tickets_made += 1
+            first_us = claim.last_us if job.coalesce else claim.first_us
+            claim.ticket = _Ticket(f"{self._owner}.{self._tickets_made}", job.id, self._owner, first_us, claim.last_us, job.recover)
+            claim.ticket.outbox = cast(_Outbox, outbox)
+            ops.append(("claim", job.id, claim.revision, claim.following_us, job.max_instances, claim.ticket))
+        answers = self._applied(ops) if ops else []
+        self._contested = -1 in answers
+        if any(answer < 0 for answer in answers):  # somebody was faster: see what is due now
+            self._following_us = 0
+        for claim, answer in zip(claims, answers):
+            if answer >= 0:
+                self._following_us = _earlier(self._following_us, claim.following_us)
+                claim.job._due_us, claim.job._revision = claim.following_us, claim.revision + 1
+                claim.at_limit = answer == 0
+                if claim.at_limit:
+                    claim.ticket = None
+                elif claim.ticket is not None:
+                    claim.ticket.outbox.tickets[claim.ticket.run_id] = claim.ticket
+                yield claim
+
+    def _job_to_take(self, ticket: _Ticket) -> Job | None:
+        """Return the job of a ticket that could be taken over, if it can run here; also where its schedule is over."""
+        entry = self._read(ticket.job_id)
+        if entry is None:
+            return None
+        over, entry.over = entry.over, False
+        job = self._restored(ticket.job_id, entry)
+        try:
+            if job is None or self._scheduler is None:
+                return None
+            job._resolved_call()
+            self._scheduler._executor_named(job.executor)
+        except Exception:
+            return None
+        if over:
+            job._due_us = None
+        return job
+
+    def _hurry(self) -> None:
+        if self._outbox is not None:
+            self._outbox.hurry()
+
+    def _after_fork(self) -> None:
+        super()._after_fork()
+        self._outbox, self._scheduler, self._ahead_us = None, None, None
+
+
+_UNREADABLE_US = 60 * _SECOND_US
+
+
+def _earlier(one_us: int | None, other_us: int | None) -> int | None:
+    return min((instant for instant in (one_us, other_us) if instant is not None), default=None)
+
+
+def _check_seconds(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise ValueError(f"{name}={value!r}: not a number of seconds above 0")
+    return value
+
+
+def _last_to_text(last: _Last | None) -> str:
+    import json
+
+    return "" if last is None else json.dumps(dict(zip(RunInfo.__dataclass_fields__, last)))
+
+
+def _last_from_text(text: str) -> _Last | None:
+    import json
+
+    try:
+        due, started, finished, outcome, error, attempt = json.loads(text).values()
+    except (ValueError, AttributeError, TypeError):
+        return None
+    return int(due), int(started), int(finished), str(outcome), error, int(attempt)
+
+
+class SQLiteStore(_SharedStore):
+    """Keeps jobs in a file, which schedulers in several processes of one machine can share.
+
+    path: of the file, which is made where it is missing; its directory has to be there. serializer: an object with `dumps` and `loads`, for
+    arguments that JSON can't keep. secret: bytes, or a list of bytes, the newest first: records are signed. lease: seconds until the runs of
+    a scheduler that died are taken over. poll_interval: seconds until a change that another process made is noticed.
+    """
+
+    _local_clock = True
+    _TABLES = (
+        """CREATE TABLE IF NOT EXISTS jobs
+            (id TEXT PRIMARY KEY, rev INTEGER NOT NULL, next INTEGER, over INTEGER NOT NULL, def TEXT NOT NULL, last TEXT NOT NULL)""",
+        """CREATE TABLE IF NOT EXISTS runs
+            (job TEXT NOT NULL, run TEXT NOT NULL, until INTEGER NOT NULL, ticket TEXT NOT NULL, PRIMARY KEY (job, run))""",
+        "CREATE INDEX IF NOT EXISTS jobs_next ON jobs (next) WHERE next IS NOT NULL",
+        "CREATE INDEX IF NOT EXISTS runs_until ON runs (until)",
+    )
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] = "asyncz.sqlite3",
+        *,
+        serializer: Any = None,
+        secret: bytes | str | Sequence[bytes] | None = None,
+        lease: float = 60.0,
+        poll_interval: float = 1.0,
+    ) -> None:
+        if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or os.fspath(path) == ":memory:":
+            raise ValueError(f"path={path!r}: not the path of a file; for jobs in memory there is MemoryStore")
+        self._path = os.path.abspath(path)
+        self._made = False
+        super().__init__(f"sqlite:{self._path}", "asyncz", serializer, secret, lease, poll_interval)
+        self._forget_connections()
+
+    def _forget_connections(self) -> None:
+        self._local = threading.local()  # a connection for each thread
+        self._connections: dict[int, Any] = {}  # all of them, by thread
+
+    def _after_fork(self) -> None:
+        super()._after_fork()
+        _INHERITED.append((self._local, self._connections))  # neither used nor closed: that would release the parent's locks on the file
+        self._forget_connections()
+
+    def _server_us(self) -> int:
+        return self._local_us()
+
+    def _connection(self) -> Any:
+        connection = getattr(self._local, "connection", None)
+        if connection is None or self._moved(connection):
+            connection = self._local.connection = self._connected()
+            self._connections[threading.get_ident()] = connection
+        return connection
+
+    def _moved(self, connection: Any) -> bool:
+        """Return whether the file that a connection is to has been replaced. Raises FileNotFoundError where it has been removed."""
+        found = os.stat(self._path)
+        if (found.st_dev, found.st_ino) == self._local.inode:
+            return False
+        connection.close()
+        return True
+
+    def _connected(self) -> Any:
+        import pathlib  # here, because only this store needs them
+        import sqlite3
+
+        mode = "rw" if self._made else "rwc"  # a file that was there is not made again, empty, behind somebody's back
+        uri = f"{pathlib.Path(self._path).as_uri()}?mode={mode}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA busy_timeout=10000")  # before all others, which may find the file locked
+            version = sqlite3.sqlite_version_info
+            safe = version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+            connection.execute(f"PRAGMA journal_mode={'wal' if safe else 'delete'}")  # other versions can corrupt a WAL database
+            connection.execute("PRAGMA synchronous=FULL")
+            for statement in self._TABLES:
+                connection.execute(statement)
+            found = os.stat(self._path)
+        except BaseException:
+            connection.close()
+            raise
+        self._local.inode = (found.st_dev, found.st_ino)
+        self._made = True
+        return connection
+
+    def _close_connection(self) -> None:
+        connection = self._connections.pop(threading.get_ident(), None)
+        if connection is not None:
+            connection.close()
+            self._local.connection = None
+
+    def shutdown(self) -> None:
+        """Close the connections to the file."""
+        leases = self._outbox._thread.ident if self._outbox is not None else None
+        super().shutdown()
+        self._made = False
+        for thread in [thread for thread in self._connections if thread != leases]:  # that thread closes its own, when it has said all
+            self._connections.pop(thread).close()
+        if leases is None or leases not in self._connections:
+            self._local = threading.local()
+
+    def _applied(self, ops: list[_Op]) -> list[Any]:
+        with self._transaction() as connection:
+            return [self._apply(connection, op) for op in ops]
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Generator[Any, None, None]:
+        with self._lock:  # which a fork waits for
+            connection = self._connection()
+            connection.execute("BEGIN IMMEDIATE")  # a transaction that reads before it writes could fail, however long the timeout
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _apply(self, connection: Any, op: _Op) -> Any:
+        job_id = op[1]
+        before = self._entry(connection, job_id)
+        runs = {run_id: ticket.text() for run_id, ticket in before.runs.items()} if before is not None else {}
+        was = None if before is None else (before.revision, before.next_us, before.over, before.text, before.last)
+        answer, entry = _decided(op, before, self._local_us(), self._lease_us)
+        if entry is None:
+            if was is not None:
+                connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+                connection.execute("DELETE FROM runs WHERE job = ?", (job_id,))
+            return answer
+        if was != (entry.revision, entry.next_us, entry.over, entry.text, entry.last):
+            row = (job_id, entry.revision, entry.next_us, entry.over, entry.text, entry.last)
+            connection.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?)", row)
+        for run_id in runs.keys() - entry.runs.keys():
+            connection.execute("DELETE FROM runs WHERE job = ? AND run = ?", (job_id, run_id))
+        for run_id, ticket in entry.runs.items():
+            text = ticket.text()
+            if runs.get(run_id) != text:
+                connection.execute("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (job_id, run_id, ticket.until_us, text))
+        return answer
+
+    def _entry(self, connection: Any, job_id: str) -> _Entry | None:
+        row = connection.execute("SELECT rev, next, over, CAST(def AS BLOB), last FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        if row is None:
+            return None
+        rows = connection.execute("SELECT run, ticket FROM runs WHERE job = ?", (job_id,))
+        return _entry_of_row(row, {run: _Ticket.from_text(job_id, run, text) for run, text in rows})
+
+    def _read(self, job_id: str) -> _Entry | None:
+        return self._entry(self._connection(), job_id)
+
+    def _read_all(self) -> list[tuple[str, _Entry]]:
+        rows = self._connection().execute("SELECT id, rev, next, over, CAST(def AS BLOB), last FROM jobs WHERE NOT over").fetchall()
+        return [(row[0], _entry_of_row(row[1:], {})) for row in rows]
+
+    def _read_due(self, skip: int, limit: int) -> tuple[int, list[tuple[str, _Entry]], int | None, bool]:
+        connection, now_us = self._connection(), self._local_us()
+        rows = connection.execute(
+            "SELECT id, rev, next, over, CAST(def AS BLOB), last FROM jobs WHERE next <= ? ORDER BY next LIMIT ? OFFSET ?",
+            (now_us, limit, skip),
+        ).fetchall()
+        following = connection.execute("SELECT min(next) FROM jobs WHERE next > ?", (now_us,)).fetchone()[0]
+        expired = connection.execute("SELECT EXISTS (SELECT 1 FROM runs WHERE until < ?)", (now_us,)).fetchone()[0]
+        return now_us, [(row[0], _entry_of_row(row[1:], {})) for row in rows], following, bool(expired)
+
+    def _expired(self, limit: int) -> list[_Ticket]:
+        sql = "SELECT job, run, ticket FROM runs WHERE until < ? ORDER BY until LIMIT ?"
+        return [_Ticket.from_text(*row) for row in self._connection().execute(sql, (self._local_us(), limit)).fetchall()]
+
+    def _empty(self) -> None:
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM jobs")
+            connection.execute("DELETE FROM runs")
+
+
+_INHERITED: list[Any] = []  # connections of a parent process
+
+
+def _entry_of_row(row: Sequence[Any], runs: dict[str, _Ticket]) -> _Entry:
+    revision, next_us, over, text, last = row
+    return _Entry(revision, next_us, bool(over), _as_text(text), last, runs)
+
+
+def _as_text(value: Any) -> str:
+    """Return what a store has as text; what is no text is read so that it can't be taken for a record."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+_TEXT_OF_REDIS = r"""
+local function readable(text)  -- a client that decodes replies would fail on all of them for one that is not UTF-8
+  return (string.gsub(text or '', '[\128-\255]', function(c) return string.format('\\x%02x', string.byte(c)) end))
+end
+local function row(key)
+  local v = redis.call('HMGET', key, 'rev', 'next', 'over', 'def', 'last')
+  return {v[1] or '', v[2] or '', v[3] or '', readable(v[4]), readable(v[5])}
+end
+"""
+_READ_IN_REDIS = (
+    _TEXT_OF_REDIS
+    + """
+local rows = {}
+for i, key in ipairs(KEYS) do rows[i] = row(key) end
+return rows
+"""
+)
+_DUE_IN_REDIS = (
+    _TEXT_OF_REDIS
+    + """
+-- KEYS due, leases   ARGV now (empty: the server's), prefix of job keys, skip, limit
+local t = redis.call('TIME')
+local now = ARGV[1] ~= '' and ARGV[1] or string.format('%.0f', t[1] * 1000000 + t[2])
+local ids = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', ARGV[3], ARGV[4])
+local after = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '(+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+local answer = {now, after[2] or '', redis.call('ZCOUNT', KEYS[2], '-inf', '(' .. now)}
+for _, id in ipairs(ids) do
+  answer[#answer + 1] = id
+  answer[#answer + 1] = row(ARGV[2] .. id)
+end
+return answer
+"""
+)
+_APPLY_IN_REDIS = """
+-- The twin of `_decided`.   KEYS due, leases, then for each operation: job, runs
+-- ARGV now (empty: the server's), lease, owner, then for each operation: verb, id, run, and up to four things more
+local t = redis.call('TIME')
+local now = ARGV[1] ~= '' and tonumber(ARGV[1]) or t[1] * 1000000 + t[2]
+local due, leases, lease, owner = KEYS[1], KEYS[2], tonumber(ARGV[2]), ARGV[3]
+local function whole(number) return string.format('%.0f', number) end
+local function schedule(id, following, over)
+  if over then redis.call('ZREM', due, id) else redis.call('ZADD', due, following == '' and '+inf' or following, id) end
+end
+local function keep(runs, run, id, who, ends, started, at, rest)
+  redis.call('HSET', runs, run, who .. ' ' .. whole(ends) .. ' ' .. started .. ' ' .. at .. ' ' .. rest)
+  redis.call('ZADD', leases, whole(ends), run .. '|' .. id)
+end
+local answers = {whole(now)}
+for i = 1, #KEYS / 2 - 1 do
+  local job, runs, o = KEYS[2 * i + 1], KEYS[2 * i + 2], 4 + 7 * (i - 1)
+  local verb, id, run, a, b, c, d = ARGV[o], ARGV[o + 1], ARGV[o + 2], ARGV[o + 3], ARGV[o + 4], ARGV[o + 5], ARGV[o + 6]
+  local answer = ''
+  local v = redis.call('HMGET', job, 'rev', 'over', 'next')
+  local rev, over, following = v[1], v[2] == '1', v[3]
+  if verb == 'put' then
+    local known = rev and not over and rev or ''
+    if known == a then
+      redis.call('HSET', job, 'rev', b, 'next', c, 'over', '', 'def', d)
+      schedule(id, c, false)
+      answer = '1'
+    elseif known == b and redis.call('HGET', job, 'def') == d then
+      answer = '1'
+    end
+  elseif verb == 'delete' then
+    if rev and not over then
+      for _, held in ipairs(redis.call('HKEYS', runs)) do redis.call('ZREM', leases, held .. '|' .. id) end
+      redis.call('DEL', job, runs)
+      schedule(id, '', true)
+      answer = '1'
+    end
+  elseif verb == 'claim' then
+    if redis.call('HEXISTS', runs, run) == 1 then
+      answer = '1'
+    elseif rev ~= a or over then
+      answer = '-1'
+    elseif following == '' or now < tonumber(following) then
+      answer = '-2'
+    else
+      redis.call('HSET', job, 'rev', whole(rev + 1), 'next', b, 'over', b == '' and '1' or '')
+      schedule(id, b, b == '')
+      answer = '0'
+      if redis.call('HLEN', runs) < tonumber(c) then
+        keep(runs, run, id, owner, now + lease, '0', string.match(d, '^(%S+) (.*)$'))
+        answer = '1'
+      end
+    end
+  else
+    local held = redis.call('HGET', runs, run)
+    if held then
+      local who, ends, started, at, rest = string.match(held, '^(%S+) (%S+) (%S+) (%S+) (.*)$')
+      if verb == 'take' then
+        if who == owner and tonumber(ends) > now then
+          answer = '1'
+        elseif ends == a and tonumber(ends) < now then
+          keep(runs, run, id, owner, now + lease, string.sub(rest, -1) == '1' and '0' or started, at, rest)
+          answer = '1'
+        end
+      elseif who == owner then
+        answer = '1'
+        if verb == 'finish' then
+          redis.call('HDEL', runs, run)
+          redis.call('ZREM', leases, run .. '|' .. id)
+          if over and redis.call('HLEN', runs) == 0 then
+            redis.call('DEL', job)
+          elseif a ~= '' and rev then
+            redis.call('HSET', job, 'last', a)
+          end
+        elseif verb == 'renew' then
+          keep(runs, run, id, who, now + lease, started, at, rest)
+        elseif verb == 'release' then
+          keep(runs, run, id, who, 0, '0', a, rest)
+        elseif started ~= '0' and tonumber(at) > tonumber(a) then
+          answer = ''
+        else  -- begin
+          if started == '0' or at ~= a then started = whole(now) end
+          keep(runs, run, id, who, now + lease, started, a, rest)
+        end
+      end
+    end
+  end
+  answers[i + 1] = answer
+end
+return answers
+"""
+
+
+class RedisStore(_SharedStore):
+    """Keeps jobs in Redis or Valkey, from version 5, which schedulers on many machines can share.
+
+    client: of redis-py or valkey-py, not of their asyncio parts. key_prefix: of all keys, which share one hash tag, so that they can live in
+    a cluster. serializer, secret, lease, poll_interval: as of `SQLiteStore`. The times that count are those of the server.
+    """
+
+    _ROW = ("rev", "next", "over", "def", "last")
+
+    def __init__(
+        self,
+        client: Any = None,
+        key_prefix: str = "asyncz",
+        *,
+        serializer: Any = None,
+        secret: bytes | str | Sequence[bytes] | None = None,
+        lease: float = 60.0,
+        poll_interval: float = 1.0,
+    ) -> None:
+        line = "RedisStore(client=redis.Redis(host='localhost'))"
+        self._client = _check_client("RedisStore", client, line, ("hmget", "zrangebyscore", "pipeline", "time"), "execute_command")
+        if not isinstance(key_prefix, str) or not key_prefix:
+            raise TypeError(f"key_prefix={key_prefix!r}: not a prefix; give a string that is not empty")
+        super().__init__(f"redis:{key_prefix}", key_prefix, serializer, secret, lease, poll_interval)
+        self._tag = f"{{{key_prefix}}}"
+        self._due_key, self._leases_key = f"{self._tag}:due", f"{self._tag}:leases"
+        self._scripts = True  # the server runs scripts; where it does not, WATCH and MULTI do the same, more slowly
+
+    def _keys(self, job_id: str) -> tuple[str, str]:
+        return f"{self._tag}:job:{job_id}", f"{self._tag}:runs:{job_id}"
+
+    def _fixed_now(self) -> str:
+        """Return the time that scripts are to use; an empty string for the server's."""
+        return ""
+
+    def _eval(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        """Return what a script answers, None where the server runs no scripts."""
+        if not self._scripts:
+            return None
+        try:
+            return self._client.eval(script, len(keys), *keys, *arguments)
+        except Exception as error:
+            reason = str(error).lower()
+            if "unknown command" not in reason and "noperm" not in reason and "no permissions" not in reason:
+                raise
+            self._scripts = False
+            _LOGGER.info("store %r: the server runs no scripts (%s); using WATCH and MULTI", self._alias, error)
+            return None
+
+    def _server_us(self) -> int:
+        seconds, microseconds = self._client.time()
+        return int(self._fixed_now() or int(seconds) * _SECOND_US + int(microseconds))
+
+    def _greet(self) -> None:
+        """Warn of a server that is set up to forget."""
+        policy = str(self._client.info("memory").get("maxmemory_policy", ""))
+        if policy.startswith("allkeys"):
+            _LOGGER.warning("store %r: the server's maxmemory-policy %r lets it remove jobs; use noeviction", self._alias, policy)
+
+    def _applied(self, ops: list[_Op]) -> list[Any]:
+        keys: list[str] = [self._due_key, self._leases_key]
+        arguments: list[Any] = [self._fixed_now(), self._lease_us, self._owner]
+        for op in ops:
+            keys += self._keys(op[1])
+            arguments += _op_for_redis(op)
+        answers = self._eval(_APPLY_IN_REDIS, keys, arguments)
+        if answers is None:
+            return [self._watched(op) for op in ops]
+        self._note_time(int(answers[0]))
+        return [_answer_of_redis(op, _as_text(answer)) for op, answer in zip(ops, answers[1:])]
+
+    def _watched(self, op: _Op) -> Any:
+        """Do one operation without a script."""
+        job_key, runs_key = self._keys(op[1])
+        while True:
+            pipe = self._client.pipeline()
+            try:
+                pipe.watch(job_key, runs_key)
+                runs = {_as_text(run): _as_text(text) for run, text in pipe.hgetall(runs_key).items()}
+                entry = _entry_of_redis(
+                    pipe.hmget(job_key, self._ROW), {run: _Ticket.from_text(op[1], run, text) for run, text in runs.items()}
+                )
+                was = _state_of(entry)
+                answer, entry = _decided(op, entry, self._server_us(), self._lease_us)
+                if _state_of(entry) != was:
+                    pipe.multi()
+                    self._queue_changes(pipe, op[1], set(runs), entry)
+                    pipe.execute()
+                return answer
+            except Exception as error:
+                if type(error).__name__ != "WatchError":  # else somebody else was faster: look again
+                    raise
+            finally:
+                pipe.reset()
+
+    def _queue_changes(self, pipe: Any, job_id: str, old_runs: set[str], entry: _Entry | None) -> None:
+        job_key, runs_key = self._keys(job_id)
+        runs = {} if entry is None else entry.runs
+        for run_id in old_runs - runs.keys():
+            pipe.hdel(runs_key, run_id)
+            pipe.zrem(self._leases_key, f"{run_id}|{job_id}")
+        for run_id, ticket in runs.items():
+            pipe.hset(runs_key, run_id, ticket.text())
+            pipe.zadd(self._leases_key, {f"{run_id}|{job_id}": ticket.until_us})
+        if entry is None:
+            pipe.delete(job_key, runs_key)
+        else:
+            following = "" if entry.next_us is None else entry.next_us
+            values = (entry.revision, following, "1" if entry.over else "", entry.text, entry.last)
+            pipe.hset(job_key, mapping=dict(zip(self._ROW, values)))
+        if entry is None or entry.over:
+            pipe.zrem(self._due_key, job_id)
+        else:
+            pipe.zadd(self._due_key, {job_id: "+inf" if entry.next_us is None else entry.next_us})
+
+    def _rows(self, job_ids: Sequence[str]) -> list[_Entry | None]:
+        keys = [self._keys(job_id)[0] for job_id in job_ids]
+        rows: Any = self._eval(_READ_IN_REDIS, keys, ()) if keys else ()
+        if rows is None:
+            rows = [self._row(key) for key in keys]
+        return [_entry_of_redis(row, {}) for row in rows]
+
+    def _row(self, key: str) -> list[Any]:
+        try:
+            return list(self._client.hmget(key, self._ROW))
+        except UnicodeDecodeError:  # a client that decodes replies, and a record that is no text
+            return [*self._client.hmget(key, self._ROW[:3]), "not text", ""]
+
+    def _read(self, job_id: str) -> _Entry | None:
+        return self._rows([job_id])[0]
+
+    def _read_all(self) -> list[tuple[str, _Entry]]:
+        ids = [_as_text(job_id) for job_id in self._client.zrange(self._due_key, 0, -1)]
+        found: list[tuple[str, _Entry]] = []
+        for start in range(0, len(ids), 1000):
+            page = ids[start : start + 1000]
+            found += [(job_id, entry) for job_id, entry in zip(page, self._rows(page)) if entry is not None]
+        return found
+
+    def _read_due(self, skip: int, limit: int) -> tuple[int, list[tuple[str, _Entry]], int | None, bool]:
+        arguments = (self._fixed_now(), f"{self._tag}:job:", skip, limit)
+        answer = self._eval(_DUE_IN_REDIS, (self._due_key, self._leases_key), arguments)
+        if answer is None:
+            return self._read_due_plainly(skip, limit)
+        now, following, expired, *rest = answer
+        pairs = ((_as_text(job_id), _entry_of_redis(row, {})) for job_id, row in zip(rest[::2], rest[1::2]))
+        due = [(job_id, entry if entry is not None else _Entry(0, None, True, "", "", {})) for job_id, entry in pairs]
+        return int(now), due, int(following) if following else None, bool(int(expired))
+
+    def _read_due_plainly(self, skip: int, limit: int) -> tuple[int, list[tuple[str, _Entry]], int | None, bool]:
+        now_us = self._server_us()
+        ids = [_as_text(job_id) for job_id in self._client.zrangebyscore(self._due_key, "-inf", now_us, start=skip, num=limit)]
+        after = self._client.zrangebyscore(self._due_key, f"({now_us}", "(+inf", start=0, num=1, withscores=True)
+        expired = self._client.zcount(self._leases_key, "-inf", f"({now_us}")
+        entries = [entry or _Entry(0, None, True, "", "", {}) for entry in self._rows(ids)]
+        return now_us, list(zip(ids, entries)), int(after[0][1]) if after else None, bool(expired)
+
+    def _expired(self, limit: int) -> list[_Ticket]:
+        members = self._client.zrangebyscore(self._leases_key, "-inf", f"({self._server_us()}", start=0, num=limit)
+        tickets: list[_Ticket] = []
+        for member in members:
+            run_id, _, job_id = _as_text(member).partition("|")
+            text = self._client.hget(self._keys(job_id)[1], run_id)
+            if text is None:  # the server has lost half of it
+                self._client.zrem(self._leases_key, member)
+            else:
+                tickets.append(_Ticket.from_text(job_id, run_id, _as_text(text)))
+        return tickets
+
+    def _empty(self) -> None:
+        ids = [_as_text(job_id) for job_id in self._client.zrange(self._due_key, 0, -1)]
+        ids += [_as_text(member).partition("|")[2] for member in self._client.zrange(self._leases_key, 0, -1)]
+        keys = [key for job_id in ids for key in self._keys(job_id)]
+        for start in range(0, len(keys), 1000):
+            self._client.delete(*keys[start : start + 1000])
+        self._client.delete(self._due_key, self._leases_key)
+
+
+def _op_for_redis(op: _Op) -> list[Any]:
+    """Return verb, id, run, and what else the script takes, of an operation."""
+    verb, job_id = op[0], op[1]
+    if verb == "put":
+        replaced, revision, next_us, text = op[2:]
+        return [verb, job_id, "", "" if replaced is None else replaced, revision, "" if next_us is None else next_us, text]
+    if verb == "delete":
+        return [verb, job_id, "", "", "", "", ""]
+    if verb == "claim":
+        revision, following_us, limit, ticket = op[2:]
+        kept = f"{ticket.at_us} {ticket.last_us} {int(ticket.recover)}"
+        return [verb, job_id, ticket.run_id, revision, "" if following_us is None else following_us, limit, kept]
+    return [verb, job_id, op[2].run_id, op[3] if len(op) > 3 else "", "", "", ""]
+
+
+def _answer_of_redis(op: _Op, answer: str) -> Any:
+    if op[0] == "claim":
+        return int(answer)
+    return True if answer == "1" else None
+
+
+def _entry_of_redis(row: Sequence[Any], runs: dict[str, _Ticket]) -> _Entry | None:
+    revision, next_us, over, text, last = (_as_text(value) if value is not None else "" for value in row)
+    if not revision:
+        return None
+    return _Entry(int(revision), int(next_us) if next_us else None, over == "1", text, last, runs)
+
+
+def _state_of(entry: _Entry | None) -> Any:
+    """Return what tells one state of an entry from another."""
+    if entry is None:
+        return None
+    runs = {run_id: ticket.text() for run_id, ticket in entry.runs.items()}
+    return entry.revision, entry.next_us, entry.over, entry.text, entry.last, runs
+
+
+def _check_client(store: str, client: Any, line: str, methods: Sequence[str], asked: str) -> Any:
+    if client is None:
+        raise TypeError(f"{store}: client is missing; write {line}")
+    missing = [name for name in methods if not callable(getattr(client, name, None))]
+    if missing:
+        raise TypeError(f"client={client!r}: not a client for {store}, it has no {missing[0]!r}; write {line}")
+    if inspect.iscoroutinefunction(getattr(client, asked, None)):
+        raise TypeError(f"client={client!r}: an asyncio client; {store} takes the other one of the same package, as in {line}")
+    return client
+
+
+class MongoDBStore(_SharedStore):
+    """Keeps jobs in MongoDB, which schedulers on many machines can share.
+
+    client: pymongo's MongoClient; its write concern has to be `majority`, the default. database, collection: where the jobs are, a document
+    each. serializer, secret, lease, poll_interval: as of `SQLiteStore`. The times that count are those of the server.
+    """
+
+    _CLOCK_SECONDS = 60.0  # so often the server is asked for its time
+
+    def __init__(
+        self,
+        client: Any = None,
+        database: str = "asyncz",
+        collection: str = "jobs",
+        *,
+        serializer: Any = None,
+        secret: bytes | str | Sequence[bytes] | None = None,
+        lease: float = 60.0,
+        poll_interval: float = 1.0,
+    ) -> None:
+        line = "MongoDBStore(client=pymongo.MongoClient('mongodb://localhost'))"
+        self._client = _check_client("MongoDBStore", client, line, ("get_database", "list_database_names"), "list_database_names")
+        for name, value in (("database", database), ("collection", collection)):
+            if not isinstance(value, str) or not value:
+                raise TypeError(f"{name}={value!r}: not a name; give a string that is not empty")
+        self._collection = client[database][collection]
+        context = f"{database}.{collection}"
+        super().__init__(f"mongodb:{context}", context, serializer, secret, lease, poll_interval)
+        self._measured_at: float | None = None
+        self._server_ahead_us = 0
+
+    def _server_us(self) -> int:
+        if self._measured_at is None or time.monotonic() - self._measured_at > self._CLOCK_SECONDS:
+            began_us = time.time_ns() // 1000
+            server_us = _server_time_of(self._client)
+            self._server_ahead_us = 0 if server_us is None else server_us - (began_us + time.time_ns() // 1000) // 2
+            self._measured_at = time.monotonic()
+        return time.time_ns() // 1000 + self._server_ahead_us
+
+    def _greet(self) -> None:
+        self._collection.create_index("next")
+        self._collection.create_index("runs.until")
+
+    def _applied(self, ops: list[_Op]) -> list[Any]:
+        answers = [self._apply(op) for op in ops]
+        self._note_time(self._server_us())
+        return answers
+
+    def _apply(self, op: _Op) -> Any:
+        """Do one operation: read the document, decide, and write it if it is still the same."""
+        while True:
+            document = self._collection.find_one({"_id": op[1]})
+            entry = None if document is None else _entry_of_document(document)
+            was = _state_of(entry)
+            answer, entry = _decided(op, entry, self._server_us(), self._lease_us)
+            if _state_of(entry) == was or self._write_document(op[1], document, entry):
+                return answer
+
+    def _write_document(self, job_id: str, document: Any, entry: _Entry | None) -> bool:
+        """Write an entry in the place of `document`; return whether that was still there."""
+        if document is None:
+            assert entry is not None
+            try:
+                self._collection.insert_one({"_id": job_id, "seq": 0, **_document_of(entry)})
+            except Exception as error:
+                if type(error).__name__ != "DuplicateKeyError":
+                    raise
+                return False
+            return True
+        same = {"_id": job_id, "seq": document.get("seq")}
+        if entry is None:
+            return bool(self._collection.delete_one(same).deleted_count)
+        change = {"$set": {**_document_of(entry), "seq": (document.get("seq") or 0) + 1}}
+        return bool(self._collection.update_one(same, change).modified_count)
+
+    def _read(self, job_id: str) -> _Entry | None:
+        document = self._collection.find_one({"_id": job_id})
+        return None if document is None else _entry_of_document(document)
+
+    def _read_all(self) -> list[tuple[str, _Entry]]:
+        return [(str(document["_id"]), _entry_of_document(document)) for document in self._collection.find({"over": {"$ne": True}})]
+
+    def _read_due(self, skip: int, limit: int) -> tuple[int, list[tuple[str, _Entry]], int | None, bool]:
+        now_us = self._server_us()
+        found = self._collection.find({"next": {"$lte": now_us}}).sort("next", 1).skip(skip).limit(limit)
+        due = [(str(document["_id"]), _entry_of_document(document)) for document in found]
+        after = self._collection.find_one({"next": {"$gt": now_us}}, {"next": 1}, sort=[("next", 1)])
+        expired = self._collection.find_one({"runs.until": {"$lt": now_us}}, {"_id": 1})
+        return now_us, due, None if after is None else after["next"], expired is not None
+
+    def _expired(self, limit: int) -> list[_Ticket]:
+        now_us = self._server_us()
+        found = self._collection.find({"runs.until": {"$lt": now_us}}).limit(limit)
+        tickets = [ticket for document in found for ticket in _entry_of_document(document).runs.values()]
+        return [ticket for ticket in tickets if ticket.until_us < now_us]
+
+    def _empty(self) -> None:
+        self._collection.delete_many({})
+
+
+def _server_time_of(client: Any) -> int | None:
+    """Return the time of a MongoDB server, None where it does not tell."""
+    try:
+        moment = client.admin.command("hello")["localTime"]
+    except (NotImplementedError, KeyError, TypeError):
+        return None
+    return _to_us(moment if moment.tzinfo is not None else moment.replace(tzinfo=_UTC))
+
+
+def _document_of(entry: _Entry) -> dict[str, Any]:
+    runs = [{"run": run_id, "until": ticket.until_us, "ticket": ticket.text()} for run_id, ticket in entry.runs.items()]
+    return {
+        "rev": entry.revision,
+        "next": entry.next_us,
+        "over": entry.over,
+        "def": entry.text,
+        "last": entry.last,
+        "runs": runs,
+    }
+
+
+def _entry_of_document(document: Mapping[str, Any]) -> _Entry:
+    job_id = str(document["_id"])
+    kept: list[Any] = document.get("runs") or []
+    runs = {run["run"]: _Ticket.from_text(job_id, run["run"], run["ticket"]) for run in kept}
+    next_us = document.get("next")
+    over = bool(document.get("over"))
+    return _Entry(int(document.get("rev") or 0), next_us, over, _as_text(document.get("def", "")), str(document.get("last") or ""), runs)
+
+
 # === Executors ===
 # An executor gets the runs that are claimed and calls their functions somewhere; every run it takes is reported and ends, whatever happens.
 # Worker threads are daemons: a function that hangs does not keep the program from ending.
@@ -2197,6 +4052,7 @@ class BaseExecutor(ABC):
 
     _scheduler: BaseScheduler
     _alias: str
+    _asks_first = False  # its runs tell a shared store themselves that they begin, in a thread or task that may wait
 
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
         """Get ready to run jobs of `scheduler` under the name `alias`."""
@@ -2257,14 +4113,14 @@ class BaseExecutor(ABC):
         if error is not None:
             if run.cursor_us is not None:
                 self._scheduler._on_error(run, run.stop_us, error)
-        elif run.cursor_us == _to_us(times[0]):
+        elif run.cursor_us == _to_us(times[0]) and not run.handed_back:
             for moment in times:
                 self._scheduler._on_executed(run, _to_us(moment), value)
-        run.cursor_us = run.time_after_us(run.stop_us)
+        if not run.handed_back:
+            run.cursor_us = run.time_after_us(run.stop_us)
         if run.cursor_us is not None and not self._scheduler._goes_on(run):
-            run.store._hand_back(run.job, run.cursor_us, run.removed)
-            run.cursor_us = None
-        if run.cursor_us is None:
+            run.hand_back()
+        if run.cursor_us is None or run.handed_back:
             self._scheduler._on_over(run)
         else:
             self._scheduler._defer(self._send, run)  # not at once: a backlog may have very many hundreds
@@ -2287,6 +4143,7 @@ class _BuiltinExecutor(BaseExecutor):
         super().__init_subclass__(**kwargs)
         if "do_send_job" in vars(cls) and "_send" not in vars(cls):  # what a user's subclass says counts
             setattr(cls, "_send", BaseExecutor._send)
+            setattr(cls, "_asks_first", False)
 
 
 class _WorkerCall:
@@ -2364,6 +4221,7 @@ class _Workers:
 class AsyncIOExecutor(_BuiltinExecutor):
     """Runs coroutine functions as tasks on the scheduler's loop, and plain functions in threads."""
 
+    _asks_first = True
     _THREADS = min(32, (os.cpu_count() or 1) + 4)  # as many as asyncio's own default executor has
 
     def start(self, scheduler: BaseScheduler, alias: str) -> None:
@@ -2399,6 +4257,8 @@ class ThreadPoolExecutor(_BuiltinExecutor):
     max_workers: how many threads at most. pool_kwargs: as of concurrent.futures.ThreadPoolExecutor: `thread_name_prefix`, `initializer`
     (called once in each thread; where it raises, runs fail with what it raised), `initargs`.
     """
+
+    _asks_first = True
 
     def __init__(
         self,
@@ -2478,12 +4338,20 @@ class ProcessPoolExecutor(_BuiltinExecutor):
         try:
             due_us = next(times_us, None)
             if due_us is not None:
-                future = self._submitted(*run.call)
-                future.add_done_callback(functools.partial(self._scheduler._post, self._on_done, run, times_us, due_us, over))
+                self._scheduler._begin_ahead(run, due_us, functools.partial(self._call, run, times_us, due_us, over))
                 return
         except Exception as error:
             self._scheduler._on_error(run, run.last_us, error)
         over()
+
+    def _call(self, run: _Run, times_us: Iterator[int], due_us: int, over: Callable[[], None]) -> None:
+        try:
+            future = self._submitted(*run.call)
+        except Exception as error:
+            self._scheduler._on_error(run, due_us, error)
+            over()
+        else:
+            future.add_done_callback(functools.partial(self._scheduler._post, self._on_done, run, times_us, due_us, over))
 
     def _submitted(self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], is_coroutine: bool) -> Future[Any]:
         from concurrent.futures.process import BrokenProcessPool
@@ -2544,7 +4412,13 @@ _EXECUTORS: dict[str, type[BaseExecutor]] = {
     "processpool": ProcessPoolExecutor,
     "debug": DebugExecutor,
 }
-_STORES: dict[str, type[BaseStore]] = {"memory": MemoryStore}
+_STORES: dict[str, type[BaseStore]] = {
+    "memory": MemoryStore,
+    "sqlite": SQLiteStore,
+    "redis": RedisStore,
+    "mongodb": MongoDBStore,
+    "mongo": MongoDBStore,
+}
 
 
 # === Configuration ===
@@ -2647,7 +4521,7 @@ def _to_bool(text: str) -> bool:
     return words[text.lower()]
 
 
-_DEFAULTS_ANNOTATIONS = {"coalesce": "bool", "max_instances": "int", "mistrigger_grace_time": "float | None"}
+_DEFAULTS_ANNOTATIONS = {"coalesce": "bool", "max_instances": "int", "mistrigger_grace_time": "float | None", "recover": "bool"}
 
 
 def _made_defaults(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -2700,15 +4574,18 @@ class _Pending:
 
 
 class _Claim:
-    """A job whose due occurrences, from the first to the last, are this scheduler's to run."""
+    """The due occurrences of a job, from the first to the last: wanted, and once the store agrees, this scheduler's to run."""
 
-    __slots__ = ("first_us", "job", "last_us", "over")
+    __slots__ = ("at_limit", "first_us", "following_us", "job", "last_us", "revision", "ticket")
 
-    def __init__(self, job: Job, first_us: int, last_us: int, over: bool) -> None:
+    def __init__(self, job: Job, first_us: int, last_us: int, following_us: int | None) -> None:
         self.job = job
+        self.revision = job._revision
         self.first_us = first_us
         self.last_us = last_us
-        self.over = over  # the schedule ended with it, and the job is removed
+        self.following_us = following_us  # None: the schedule ends with it, and the job is removed
+        self.ticket: _Ticket | None = None  # the run, in a shared store
+        self.at_limit = False  # a shared store has as many runs of it as may be
 
 
 class _JobMethods(ABC):
@@ -2720,6 +4597,7 @@ class _JobMethods(ABC):
     _state: SchedulerState
     _stores: dict[str, BaseStore]
     _executors: dict[str, BaseExecutor]
+    _stores_open: bool  # the stores have been started, and not been shut down
     _listeners: _Listeners
     _job_defaults: dict[str, Any]
     _pending: dict[tuple[str, str], _Pending]
@@ -2751,6 +4629,8 @@ class _JobMethods(ABC):
         store: str = "default",
         executor: str = "default",
         replace_existing: bool = False,
+        *,
+        recover: bool | _Unset = UNSET,
         **trigger_args: Any,
     ) -> Job:
         """Add a job, and return it.
@@ -2759,7 +4639,8 @@ class _JobMethods(ABC):
         "cron" with its arguments as `trigger_args`; None runs it once, now. id: a random one where not given. mistrigger_grace_time:
         seconds that a run may be late, None for any. coalesce: make one run of all that were missed. max_instances: runs at the same time.
         next_run_time: a time for the first run, "now", or None to add the job paused. replace_existing: replace the job with that id; its
-        next run time is kept if the trigger is the same.
+        next run time is kept if the trigger is the same. recover: in a persistent store, start a run again that the death of its process
+        interrupted.
 
         Raises TypeError or ValueError for what is not understood or does not fit, ConflictIdError where the id is taken.
         """
@@ -2767,7 +4648,7 @@ class _JobMethods(ABC):
             _reject_unknown(trigger_args, _ADD_OPTIONS, "add_job")
             raise TypeError("add_job: fn is missing; give the function as the first argument")
         _check_flag("replace_existing", replace_existing)
-        given = {"mistrigger_grace_time": mistrigger_grace_time, "coalesce": coalesce, "max_instances": max_instances}
+        given = {"mistrigger_grace_time": mistrigger_grace_time, "coalesce": coalesce, "max_instances": max_instances, "recover": recover}
         options = _check_options({option: value for option, value in given.items() if value is not UNSET})
         options["executor"] = _check_alias(executor)
         checked = _check_callable(fn)
@@ -2777,6 +4658,7 @@ class _JobMethods(ABC):
         options["name"] = _callee(checked).name if name is None else _check_name(name)
         made = _made_trigger(trigger, trigger_args, "add_job")
         job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), {"trigger": made})
+        options["_reference"] = fn if isinstance(fn, str) else None
         pending = _Pending(job, options, made, self._checked_first(next_run_time), replace_existing)
         if not self._add_pending(pending):
             self._admit(pending)
@@ -2821,6 +4703,8 @@ class _JobMethods(ABC):
         trigger = changes.pop("trigger", UNSET)
         made: Any = UNSET if trigger is UNSET else _made_trigger(trigger, {}, "update_job")
         first = self._checked_first(changes.pop("next_run_time", UNSET))
+        if "fn" in changes:
+            changes["_reference"] = changes["fn"] if isinstance(changes["fn"], str) else None
         return self._change(job_id, store, _check_options(changes), made, first)
 
     def reschedule_job(self, job_id: str, store: str | None = None, trigger: BaseTrigger | str | None = None, **trigger_args: Any) -> Job:
@@ -2841,6 +4725,12 @@ class _JobMethods(ABC):
 
     def delete_job(self, job_id: str, store: str | None = None) -> None:
         """Remove a job; a run in progress goes on. Raises JobLookupError where there is no such job."""
+        self._check_store(store)
+        for alias, shared in self._usable_stores():  # one that can't be read, too
+            if store in (None, alias) and isinstance(shared, _SharedStore) and job_id in shared._unreadable:
+                shared._delete(job_id)
+                self._tell_job(JOB_REMOVED, self._adopted(_nameless(job_id), alias))
+                return
         job, kept_in = self._found(job_id, store)
         if kept_in is not None:
             kept_in._delete(job_id)
@@ -2954,6 +4844,9 @@ class _JobMethods(ABC):
         """Keep a new job until the start, if the scheduler is stopped; return whether it is."""
         self._settle_pending(pending)
         job = pending.job
+        store = self._stores.get(job.store_alias)
+        if store is not None:
+            store._check(job)
         with self._lock:
             if self.running:
                 return False
@@ -2971,7 +4864,8 @@ class _JobMethods(ABC):
 
     def _settle_pending(self, pending: _Pending) -> None:
         """Set what depends on the time and on the configuration: the defaults, the time zone, the first run."""
-        job, now_us = pending.job, self._clock.now_us()
+        job, store = pending.job, self._stores.get(pending.job.store_alias)
+        now_us = store._now_us(self._clock) if store is not None and self._stores_open else self._clock.now_us()
         for name, value in {**self._job_defaults, **pending.options}.items():
             setattr(job, name, value)
         job.trigger = pending.trigger._bound(self.timezone, now_us)
@@ -2995,13 +4889,15 @@ class _JobMethods(ABC):
         self._executor_named(job.executor)
         while True:
             old = store._lookup(job.id)
-            if old is not None and not pending.replace:
+            replaced = store._revision(job.id) if old is None else old._revision
+            if replaced is not None and not pending.replace:
                 raise ConflictIdError(_conflict_message(job.id, job.store_alias))
-            replaced = None if old is None else old._revision
             same = old is not None and pending.first is UNSET and _same_schedule(old.trigger, job.trigger)
             job._due_us = due_us
             if same and old is not None:
                 job._due_us, job.trigger = old._due_us, old.trigger  # its trigger knows where an interval's grid lies
+            if old is not None:
+                job._last = old._last
             job.pending = False
             over = not same and job._due_us is None and pending.first is not None
             if over or store._put(job, replaced):
@@ -3043,9 +4939,10 @@ class _JobMethods(ABC):
     def _computed_changes(self, job: Job, options: dict[str, Any], trigger: Any, first: Any) -> dict[str, Any]:
         changes = {name: value for name, value in options.items() if name not in ("fn", "args", "kwargs")}
         if len(changes) < len(options):
-            fn, args, kwargs, _ = job._call
+            fn, args, kwargs, _ = job._resolved_call()
             changes["_call"] = _made_call(options.get("fn", fn), options.get("args", args), options.get("kwargs", kwargs))
-        now_us = self._clock.now_us()
+        kept_in = self._stores.get(job.store_alias)
+        now_us = self._clock.now_us() if kept_in is None or job.pending else kept_in._now_us(self._clock)
         current = job.trigger
         if trigger is not UNSET:
             changes["trigger"] = current = trigger._bound(self.timezone, now_us)
@@ -3092,11 +4989,6 @@ class _JobMethods(ABC):
 def _made_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call:
     _check_arguments(fn, args, kwargs)
     return fn, args, kwargs, _callee(fn).is_coroutine
-
-
-def _check_flag(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name}={value!r}: not True or False")
 
 
 def _random_id() -> str:
@@ -3149,24 +5041,27 @@ class _RunMethods(_JobMethods):
         else:
             self._submit(job.store_alias, run)
 
-    def _dispatch(self, alias: str, store: BaseStore, claim: _Claim, now_us: int) -> None:
+    def _dispatch(self, alias: str, store: BaseStore, claim: _Claim) -> None:
         """Make a run of a claim and send it to its executor, unless it is too late or too many are running."""
         job, first_us = claim.job, claim.last_us if claim.job.coalesce else claim.first_us
-        if self._state is SchedulerState.STATE_STOPPED:  # since the claim
-            store._hand_back(job, first_us, claim.over)
-            return
-        if claim.over:
-            self._tell_job(JOB_REMOVED, job)
         run = _Run(self, store, job, first_us, claim.last_us)
-        run.removed = claim.over
-        if self._instances.get((alias, job.id), 0) >= job.max_instances:
+        run.removed, run.ticket = claim.following_us is None, claim.ticket
+        if self._state is SchedulerState.STATE_STOPPED and not claim.at_limit:  # since the claim
+            run.hand_back()
+            self._note_over(run)
+            return
+        if run.removed:
+            self._tell_job(JOB_REMOVED, job)
+        if claim.at_limit or (run.ticket is None and self._instances.get((alias, job.id), 0) >= job.max_instances):
             self._logger.warning("job %r in store %r skipped: %d running already", job.id, alias, job.max_instances)
             self._tell_submission(JOB_MAX_INSTANCES, run)
             return
-        if self._is_late(job, first_us):
-            self._jump_to_grace(run, now_us)
+        if self._is_late(store, job, first_us):
+            self._jump_to_grace(run, store._now_us(self._clock))
         if run.cursor_us is not None:
             self._submit(alias, run)
+        elif run.ticket is not None:
+            self._note_over(run)
 
     def _jump_to_grace(self, run: _Run, now_us: int) -> None:
         """Move the cursor over what is late by more than the grace time, and report it as missed."""
@@ -3195,11 +5090,36 @@ class _RunMethods(_JobMethods):
             executor = self._executor_named(job.executor)
             if self._listeners.mask & JOB_SUBMITTED:
                 self._tell_submission(JOB_SUBMITTED, run)
-            executor._send(run)
+            if run.ticket is None or executor._asks_first:
+                executor._send(run)
+            else:
+                self._begin_ahead(run, run.cursor_us, functools.partial(executor._send, run))
         except Exception as error:  # the executor's; the run began, or never will
             run.state = _RunState.BEGUN
             self._on_error(run, run.last_us, error)
             self._on_over(run)
+
+    def _begin_ahead(self, run: _Run, due_us: int | None, go_on: Callable[[], None]) -> None:
+        """Tell a shared store that a time begins, and go on when it agrees; for executors that call on this thread, which must not wait."""
+        ticket = run.ticket
+        if ticket is None or due_us is None or ticket.begun_us == due_us:
+            go_on()
+            return
+
+        def answered(answer: Any) -> None:
+            if run.state is _RunState.OVER:  # taken back by a shutdown
+                return
+            if answer and self.running:
+                go_on()
+            else:
+                if answer:
+                    run.hand_back()
+                else:
+                    run.lose()
+                self._note_over(run)
+
+        ticket.begun_us = due_us
+        ticket.outbox.submit(("begin", ticket.job_id, ticket, due_us), answered)
 
     # Reports of runs, from any thread.
 
@@ -3255,9 +5175,9 @@ class _RunMethods(_JobMethods):
         """Return whether a run that has begun may make its next call."""
         return run.state is _RunState.BEGUN and self.running
 
-    def _is_late(self, job: Job, due_us: int) -> bool:
+    def _is_late(self, store: BaseStore, job: Job, due_us: int) -> bool:
         grace = job.mistrigger_grace_time
-        return grace is not None and self._clock.now_us() - due_us > grace * _SECOND_US
+        return grace is not None and store._now_us(self._clock) - due_us > grace * _SECOND_US
 
     def _on_missed(self, run: _Run, due_us: int) -> None:
         self._post(self._note_missed, run, due_us)
@@ -3273,6 +5193,7 @@ class _RunMethods(_JobMethods):
 
     def _note_missed(self, run: _Run, due_us: int) -> None:
         job = run.job
+        job._last = (due_us, 0, self._clock.now_us(), "missed", None, run.attempt)
         self._logger.warning("job %r in store %r: its run of %s was missed", job.id, job.store_alias, _shown(due_us, job._zone))
         self._tell_run(JOB_MISSED, job, due_us, None, None)
 
@@ -3280,6 +5201,7 @@ class _RunMethods(_JobMethods):
         if run.state is _RunState.OVER:  # abandoned; its late result is ignored
             return
         job = run.job
+        job._last = (due_us, run.started_us, self._clock.now_us(), "executed", None, run.attempt)
         if self._logger.isEnabledFor(logging.DEBUG):
             self._logger.debug("job %r in store %r: its run of %s was executed", job.id, job.store_alias, _shown(due_us, job._zone))
         if run.future is not None and not run.future.done():
@@ -3290,6 +5212,7 @@ class _RunMethods(_JobMethods):
         if run.state is _RunState.OVER:
             return
         job = run.job
+        job._last = (due_us, run.started_us, self._clock.now_us(), "error", _error_text(error), run.attempt)
         ended = "was cancelled" if isinstance(error, asyncio.CancelledError) else "raised"
         following = "no further run" if job._due_us is None else f"it stays scheduled, next run {job._next_shown()}"
         shown_error = None if isinstance(error, asyncio.CancelledError) else error
@@ -3298,10 +5221,74 @@ class _RunMethods(_JobMethods):
         self._tell_run(JOB_ERROR, job, due_us, None, error)
 
     def _note_over(self, run: _Run) -> None:
-        if run.state is not _RunState.OVER:
-            run.state = _RunState.OVER
+        """Let go of a run: of its ticket first, if it has one, so that the store has heard of its end before a shutdown closes it."""
+        if run.state is _RunState.OVER:
+            return
+        run.state = _RunState.OVER
+        self._let_go(run)
+
+    def _let_go(self, run: _Run) -> None:
+        ticket, run.ticket = run.ticket, None
+        if ticket is None:
             self._forget(run)
             self._check_closed()
+        elif run.handed_back:
+            at_us = run.last_us if run.cursor_us is None else run.cursor_us
+            ticket.outbox.submit(("release", ticket.job_id, ticket, at_us), functools.partial(self._on_let_go, run))
+        else:
+            op = ("finish", ticket.job_id, ticket, _last_to_text(run.job._last))
+            ticket.outbox.submit(op, functools.partial(self._on_let_go, run))
+
+    def _on_let_go(self, run: _Run, answer: Any) -> None:
+        if answer is None:
+            self._logger.info("job %r in store %r: its run is no longer known there, or was taken over", run.job.id, run.job.store_alias)
+        self._forget(run)
+        self._check_closed()
+
+    # What the thread of a shared store reports, on the own thread.
+
+    def _on_taken_over(self, alias: str, store: BaseStore, job: Job | None, found: _Ticket, ticket: _Ticket) -> None:
+        """Go on with a run whose scheduler died: run it if it had not begun or may be repeated, else report it and run what is left."""
+        if job is not None:
+            self._adopted(job, alias)
+        run = _Run(self, store, job, ticket.at_us, ticket.last_us) if job is not None else None
+        if found.started_us and not (found.recover and run is not None):
+            self._tell_interrupted(alias, found, job)
+            if run is not None:
+                run.cursor_us = run.time_after_us(ticket.at_us)
+        elif run is not None:
+            self._logger.warning("job %r in store %r: its run of %s is taken over", found.job_id, alias, _shown(ticket.at_us, self.timezone))
+        if run is None or run.cursor_us is None or not self.running:
+            verb: Any = ("finish", "") if run is None or run.cursor_us is None else ("release", run.cursor_us)
+            ticket.outbox.submit((verb[0], ticket.job_id, ticket, verb[1]))
+            return
+        run.ticket = ticket
+        if self._is_late(store, run.job, run.cursor_us):
+            self._jump_to_grace(run, store._now_us(self._clock))
+        if run.has_left():
+            self._note_over(run)
+        else:
+            self._submit(alias, run)
+
+    def _tell_interrupted(self, alias: str, found: _Ticket, job: Job | None) -> None:
+        began = _from_us(found.started_us)
+        error = RunInterruptedError(
+            f"job {found.job_id!r}: its run of {_shown(found.at_us, self.timezone)} was interrupted: scheduler {found.owner}, where it began at"
+            f" {began:%Y-%m-%d %H:%M:%S %Z}, died or lost the store",
+            owner=found.owner,
+            started_at=began,
+        )
+        self._logger.error("job %r in store %r: %s", found.job_id, alias, error)
+        self._tell_run(JOB_ERROR, job if job is not None else self._adopted(_nameless(found.job_id), alias), found.at_us, None, error)
+
+    def _on_leases_lost(self, run_ids: set[str]) -> None:
+        """Stop what another scheduler will start again: coroutines of jobs that are to be recovered."""
+        for run in list(self._active):
+            ticket = run.ticket
+            if ticket is not None and ticket.run_id in run_ids and ticket.recover and isinstance(run.task, asyncio.Task):
+                self._logger.warning("job %r in store %r: its lease is lost, its run is cancelled", run.job.id, run.job.store_alias)
+                run.lose()
+                run.task.cancel()
 
     def _forget(self, run: _Run) -> None:
         run.state = _RunState.OVER
@@ -3313,6 +5300,12 @@ class _RunMethods(_JobMethods):
                 self._instances[key] = left
             else:
                 del self._instances[key]
+
+    def _note_store_failed(self, alias: str, error: Exception) -> None:
+        self._on_store_failed(alias, error, self._clock.now_us())
+
+    @abstractmethod
+    def _on_store_failed(self, alias: str, error: Exception, now_us: int) -> int: ...
 
     def _tell_run(self, code: int, job: Job, due_us: int, value: Any, error: BaseException | None) -> None:
         if self._listeners.mask & code:
@@ -3349,6 +5342,15 @@ class _RunMethods(_JobMethods):
     def _check_closed(self) -> None: ...
 
 
+def _error_text(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _nameless(job_id: str) -> Job:
+    """Return what stands for a job whose record can't be read."""
+    return Job(None, job_id, "", {"trigger": DateTrigger(), "name": job_id, "pending": False})
+
+
 class BaseScheduler(_RunMethods):
     """A scheduler without a loop of its own: something else has to call `process_jobs`.
 
@@ -3365,6 +5367,7 @@ class BaseScheduler(_RunMethods):
         self._state = SchedulerState.STATE_STOPPED
         self._listeners = _Listeners()
         self._stores, self._executors = {}, {}
+        self._stores_open = False
         self._pending, self._pending_over, self._decorated = {}, {}, {}
         self._job_defaults = dict(_JOB_DEFAULTS)
         self._logger = _LOGGER
@@ -3376,6 +5379,7 @@ class BaseScheduler(_RunMethods):
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake_us: int | None = None  # when the next pass is needed, as far as is known
         self._woken = False  # something became due earlier than that, during a pass
+        self._recompute_asked: set[str] = set()  # stores whose jobs wait for a time that was wrong
         self._drift_us: int | None = None  # wall clock minus monotonic clock at the last pass
         self._pass_thread: int | None = None
         self._closing: Future[None] = _done_future()  # done when the shutdown is
@@ -3415,7 +5419,7 @@ class BaseScheduler(_RunMethods):
         for alias, store in self._usable_stores():
             if alias in aliases:
                 for job in store._all():
-                    options = {name: getattr(job, name) for name in ("_call", "name", "executor", *_JOB_DEFAULTS)}
+                    options = {name: getattr(job, name) for name in ("_call", "_reference", "name", "executor", *_JOB_DEFAULTS)}
                     job.pending = True
                     self._pending[alias, job.id] = _Pending(job, options, job.trigger, job.next_run_time, False)
 
@@ -3454,11 +5458,10 @@ class BaseScheduler(_RunMethods):
         with self._lock:
             self._state = state
             self._pending_over.clear()
-            late = [self._pending.pop(key) for key in list(self._pending)]
-        for pending in late:  # added while the stores were opening
-            self._settle_pending(pending)
-            self._admit(pending)
-        self._logger.info("scheduler started, with %d jobs", len(self.get_jobs()))
+        for alias in self._stores:  # what was added while the stores were opening
+            if alias not in self._store_retries:
+                self._admit_pending(alias)
+        self._logger.info("scheduler started")
         self._tell(SCHEDULER_STARTED, None)
         self.wakeup()
 
@@ -3477,14 +5480,32 @@ class BaseScheduler(_RunMethods):
             for name, store in self._stores.items():
                 store.start(self, name)
                 started.append(store)
-            for key, pending in list(self._pending.items()):
-                self._settle_pending(pending)
-                self._admit(pending)
-                self._pending.pop(key, None)
+            self._stores_open = True
+            for alias in self._stores:
+                self._admit_pending(alias)
         except BaseException:
+            self._stores_open = False
             for part in started:
                 part.shutdown()
             raise
+
+    def _admit_pending(self, alias: str) -> None:
+        """Bring pending jobs into their store, as far as it answers: if it does not, they wait."""
+        for key, pending in list(self._pending.items()):
+            if key[0] == alias:
+                try:
+                    self._settle_pending(pending)
+                    self._admit(pending)
+                except (AsynczException, TypeError, ValueError, LookupError):
+                    if not self.running:
+                        raise
+                    self._logger.exception("job %r can't be added to store %r", key[1], alias)
+                except Exception as error:
+                    if not self._stores[alias]._blocking:
+                        raise
+                    self._on_store_failed(alias, error, self._clock.now_us())
+                    return
+                self._pending.pop(key, None)
 
     def _default_executor(self) -> BaseExecutor:
         return ThreadPoolExecutor()
@@ -3544,6 +5565,8 @@ class BaseScheduler(_RunMethods):
         self._patient = wait
         while self._drain():  # what has been reported has ended
             pass
+        for store in self._stores.values():
+            store._hurry()
         if stopping:
             self._logger.info("scheduler stopping, with %d jobs running", len(self._active))
         for run in list(self._active):
@@ -3559,11 +5582,11 @@ class BaseScheduler(_RunMethods):
 
     def _hand_back(self, run: _Run) -> None:
         """Make an occurrence that was claimed, and not begun, due again: nothing is lost by a shutdown."""
-        self._forget(run)
         if run.future is not None:
             run.refuse_future(SchedulerNotRunningError(f"job {run.job.id!r} did not begin: the scheduler was shut down"))
-        elif run.cursor_us is not None:
-            run.store._hand_back(run.job, run.cursor_us, run.removed)
+        else:
+            run.hand_back()
+        self._let_go(run)
 
     def _give_up(self, run: _Run) -> None:
         """Cancel a coroutine, which is then still awaited; abandon everything else."""
@@ -3575,7 +5598,7 @@ class BaseScheduler(_RunMethods):
     def _abandon(self, run: _Run) -> None:
         self._logger.warning("job %r in store %r: still running, abandoned; what it returns is ignored", run.job.id, run.job.store_alias)
         run.refuse_future(SchedulerNotRunningError(f"job {run.job.id!r} was abandoned: the scheduler was shut down"))
-        self._forget(run)
+        self._forget(run)  # its ticket stays: the store is told when it ends
 
     def _check_closed(self) -> None:
         """Let those go who wait for the end of a shutdown, when no run is left except those that wait themselves."""
@@ -3603,6 +5626,7 @@ class BaseScheduler(_RunMethods):
             except Exception:
                 self._logger.exception("%s %r raised while it was shut down", type(part).__name__, alias)
         self._wake_us, self._drift_us = None, None
+        self._stores_open = False
         self._store_retries.clear()
         self._logger.info("scheduler shut down")
         self._tell(SCHEDULER_SHUTDOWN, None)
@@ -3704,48 +5728,46 @@ class BaseScheduler(_RunMethods):
         try:
             more = True
             while more and self._state is SchedulerState.STATE_RUNNING:
-                claims = self._claim_due(alias, store, now_us)
-                for claim in claims:
-                    self._dispatch(alias, store, claim, now_us)
+                more = False
+                for claim in self._claim_due(alias, store, now_us):
+                    self._dispatch(alias, store, claim)
+                    more = not store._blocking
                 if self._clock.monotonic() >= until:
                     return now_us
-                more = bool(claims) and not store._blocking
             following = store._next_due_us()
         except Exception as error:
             return self._on_store_failed(alias, error, now_us)
         self._on_store_works(alias)
         return following
 
-    def _claim_due(self, alias: str, store: BaseStore, now_us: int) -> list[_Claim]:
-        """Claim due jobs of a store; any thread. What can't be claimed is set aside."""
-        claims: list[_Claim] = []
-        for job in store._due(now_us, 100):
-            self._adopted(job, alias)
-            try:
-                claim = self._claim(store, job, now_us)
-            except _StoreFailure as failure:
-                raise failure.error from None
-            except Exception as error:
-                self._set_aside(store, job, now_us, error)
-            else:
-                claims += [claim] if claim is not None else []
-        return claims
+    def _claim_due(self, alias: str, store: BaseStore, now_us: int) -> Iterator[_Claim]:
+        """Claim due jobs of a store, and yield them; any thread."""
+        if self._pending:
+            self._admit_pending(alias)
+        if alias in self._recompute_asked:
+            self._recompute_asked.discard(alias)
+            self._recompute_all(store, now_us)
+        due = store._due(now_us, store._PAGE)
+        wanted = [claim for job in due for claim in [self._wanted(alias, store, job, store._now_us(self._clock))] if claim is not None]
+        return store._claim_all(wanted)
 
-    def _claim(self, store: BaseStore, job: Job, now_us: int) -> _Claim | None:
-        """Move a due job on to its first time after now, and return the occurrences up to now; None if somebody else did."""
-        revision, due_us = job._revision, job._due_us
+    def _wanted(self, alias: str, store: BaseStore, job: Job, now_us: int) -> _Claim | None:
+        """Return the due occurrences of a job, and its first time after now; None for a job that can't be run, which is set aside."""
+        due_us = job._due_us
         if due_us is None or due_us > now_us:  # changed since it was listed
             return None
-        self._executor_named(job.executor)
-        last_us, following_us = due_us, job.trigger._next_us(due_us, now_us, self.timezone)
-        if following_us is not None and following_us <= now_us:
-            last_us, following_us = job.trigger._catch_up_us(due_us, now_us, self.timezone)
-        # The next run time is stored before the job is sent: a crash in between loses one run, the other order repeats it at every start.
+        self._adopted(job, alias)
         try:
-            won = store._claim(job, revision, following_us)
+            self._executor_named(job.executor)
+            job._resolved_call()
+            last_us, following_us = due_us, job.trigger._next_us(due_us, now_us, self.timezone)
+            if following_us is not None and following_us <= now_us:
+                last_us, following_us = job.trigger._catch_up_us(due_us, now_us, self.timezone)
         except Exception as error:
-            raise _StoreFailure(error) from error
-        return _Claim(job, due_us, last_us, following_us is None) if won else None
+            self._set_aside(store, job, now_us, error)
+            return None
+        # The store sets the next run time before the job is sent: a crash in between loses one run, the other order repeats it at every start.
+        return _Claim(job, due_us, last_us, following_us)
 
     def _set_aside(self, store: BaseStore, job: Job, now_us: int, error: Exception) -> None:
         """Leave a job that can't be run here, as it is, for a minute; say so once."""
@@ -3762,12 +5784,14 @@ class BaseScheduler(_RunMethods):
         if before_us is None or before_us - drift_us < self._STEP_BACK_US:
             return
         for alias, store in list(self._stores.items()):
-            if not store._blocking:
-                self._logger.warning(
-                    "the clock went back by %d s; the jobs of store %r are computed anew", (before_us - drift_us) // _SECOND_US, alias
-                )
-                for job in store._all():
-                    self._recompute(store, job, now_us)
+            if store._local_clock:
+                seconds = (before_us - drift_us) // _SECOND_US
+                self._logger.warning("the clock went back by %d s; the jobs of store %r are computed anew", seconds, alias)
+                self._recompute_asked.add(alias)
+
+    def _recompute_all(self, store: BaseStore, now_us: int) -> None:
+        for job in store._all():
+            self._recompute(store, job, now_us)
 
     def _recompute(self, store: BaseStore, job: Job, now_us: int) -> None:
         revision, due_us = job._revision, job._due_us
@@ -3804,9 +5828,14 @@ class BaseScheduler(_RunMethods):
         return f"<{self}>"
 
     def __str__(self) -> str:
-        jobs = self.get_jobs()
+        try:
+            jobs = self.get_jobs()
+        except Exception as error:  # a store's
+            return f"{type(self).__name__}: {self._state.value}, a store does not answer: {error}"
         following = jobs[0]._next_shown() if jobs and jobs[0]._due_us is not None else "none"
-        return f"{type(self).__name__}: {self._state.value}, {len(jobs)} job{'s' if len(jobs) != 1 else ''}, next run: {following}"
+        unreadable = sum(len(store._unreadable) for store in self._stores.values() if isinstance(store, _SharedStore))
+        more = f", {unreadable} unreadable" if unreadable else ""
+        return f"{type(self).__name__}: {self._state.value}, {len(jobs)} job{'s' if len(jobs) != 1 else ''}{more}, next run: {following}"
 
     def _repr_html_(self) -> str:
         import html  # here, because only a notebook needs it
@@ -3821,20 +5850,13 @@ class BaseScheduler(_RunMethods):
         self._loop, self._pass_thread, self._wake_us, self._drift_us = None, None, None, None
         self._active, self._instances, self._inbox, self._waiters = set(), {}, deque(), []
         self._closing = _done_future()
+        self._stores_open = False
         for store in self._stores.values():
-            store._lock = threading.RLock()
+            store._after_fork()
         if was_running:
             self._logger.warning(
                 "a running scheduler was forked; it is stopped in the child, process %d: start it there if it is to run", os.getpid()
             )
-
-
-class _StoreFailure(Exception):
-    """Tells a store that failed from a trigger that did."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 class _Ended:
@@ -3872,13 +5894,28 @@ def _mapping(name: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], value)
 
 
+_FORKING: list[BaseStore] = []  # stores whose lock is held while a process forks: the child must not inherit half a transaction
+
+
+def _before_fork() -> None:
+    for store in list(_SHARED):
+        store._lock.acquire()
+        _FORKING.append(store)
+
+
+def _after_fork_in_parent() -> None:
+    while _FORKING:
+        _FORKING.pop()._lock.release()
+
+
 def _after_fork_in_child() -> None:
+    _FORKING.clear()
     for scheduler in list(_SCHEDULERS):
         scheduler._after_fork()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
 class AsyncIOScheduler(BaseScheduler):
@@ -4190,9 +6227,11 @@ class AsyncIOScheduler(BaseScheduler):
             worker = self._fetchers.setdefault(alias, _Workers(1, f"asyncz-store-{alias}"))
             call = _WorkerCall(self._fetched, alias, store, now_us)
             worker.submit(call)
-            claims, wake_us = await asyncio.wrap_future(call.future)
+            claims, wake_us, error = await asyncio.wrap_future(call.future)
             for claim in claims:
-                self._dispatch(alias, store, claim, now_us)
+                self._dispatch(alias, store, claim)
+            if error is not None:
+                raise error
             self._on_store_works(alias)
         except Exception as error:
             wake_us = self._on_store_failed(alias, error, now_us)
@@ -4204,8 +6243,14 @@ class AsyncIOScheduler(BaseScheduler):
         if wake_us is not None and self._stores.get(alias) is store:
             self._arm_timer(max(0.0, (wake_us - self._clock.now_us()) / _SECOND_US))
 
-    def _fetched(self, alias: str, store: BaseStore, now_us: int) -> tuple[list[_Claim], int | None]:
-        return self._claim_due(alias, store, now_us), store._next_due_us()
+    def _fetched(self, alias: str, store: BaseStore, now_us: int) -> tuple[list[_Claim], int | None, Exception | None]:
+        """Claim in the store's thread; what was won before the store failed is kept."""
+        claims: list[_Claim] = []
+        try:
+            claims.extend(self._claim_due(alias, store, now_us))
+            return claims, store._next_due_us(), None
+        except Exception as error:
+            return claims, None, error
 
     def _after_fork(self) -> None:
         super()._after_fork()
@@ -4434,7 +6479,7 @@ def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> dict[tuple[st
         known = scheduler._pending.get(key) or scheduler._pending_over.get(key)
         trigger = known.trigger if known is not None else job.trigger._unbound()
         first = known.first if known is not None else (None if job._due_us is None else UNSET)
-        options = {name: getattr(job, name) for name in ("_call", "name", "executor", *_JOB_DEFAULTS)}
+        options = {name: getattr(job, name) for name in ("_call", "_reference", "name", "executor", *_JOB_DEFAULTS)}
         twin = Job(scheduler, job.id, job.store_alias, {**options, "trigger": trigger})
         entry = _Pending(twin, options, trigger, first, False)
         due_us = scheduler._first_us(trigger._bound(scheduler.timezone, start_us), first, start_us)
@@ -4452,9 +6497,9 @@ _DOTTED = {
     "schedulers.asyncio": ("AsyncIOScheduler",),
     "schedulers.base": ("BaseScheduler", "SchedulerState"),
     "triggers": ("AndTrigger", "BaseTrigger", "CronTrigger", "DateTrigger", "IntervalTrigger", "OrTrigger"),
-    "stores": ("BaseStore", "MemoryStore"),
+    "stores": ("BaseStore", "MemoryStore", "MongoDBStore", "RedisStore", "SQLiteStore"),
     "executors": ("AsyncIOExecutor", "BaseExecutor", "DebugExecutor", "ProcessPoolExecutor", "ThreadPoolExecutor"),
-    "jobs": ("Job",),
+    "jobs": ("Job", "RunInfo", "current_run"),
     "events": (
         *(name for name in __all__ if name.isupper() and name != "UNSET"),
         "JobEvent",

@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
+import decimal
 import functools
 import importlib
 import importlib.util
 import io
+import json
 import logging
 import multiprocessing
 import os
@@ -22,6 +24,8 @@ import random
 import re
 import shutil
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -31,9 +35,11 @@ import time
 import types
 import unittest
 import unittest.mock
+import uuid
 import zoneinfo
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import time as clock_time
 from typing import Any
 
 import asyncz
@@ -59,7 +65,10 @@ class VirtualClock(asyncz._VirtualClock):
     def busy(self) -> bool:
         workers = [getattr(executor, "_workers", None) for scheduler in self.schedulers for executor in scheduler._executors.values()]
         fetchers = [fetcher for scheduler in self.schedulers for fetcher in getattr(scheduler, "_fetchers", {}).values()]
-        return self.real or super().busy() or any(pool._load for pool in [*workers, *fetchers] if pool is not None)
+        stores = [store for scheduler in self.schedulers for store in scheduler._stores.values()]
+        outboxes = [outbox for store in stores for outbox in [getattr(store, "_outbox", None)] if outbox is not None]
+        said = any(outbox.load or outbox._reap_asked for outbox in outboxes)
+        return self.real or super().busy() or said or any(pool._load for pool in [*workers, *fetchers] if pool is not None)
 
 
 class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
@@ -4018,14 +4027,28 @@ class CopyingStore(DictStore):
 
 
 RUNS = []
+HOOKS = {}
 
 
 def note(name):
     RUNS.append(name)
 
 
+async def act(name):
+    """Do what the test has put under that name: persistent stores keep the names of functions."""
+    result = HOOKS[name]()
+    if asyncio.iscoroutine(result):
+        await result
+
+
+def act_plainly(name):
+    HOOKS[name]()
+
+
 class StoreContract:
     """What every store keeps to; a subclass makes the store."""
+
+    KEEPS_LAST_RUN = True
 
     async def asyncSetUp(self):
         await super().asyncSetUp()
@@ -4083,6 +4106,114 @@ class StoreContract:
         await asyncio.sleep(1)
         self.assertEqual((RUNS, self.store.get_all_jobs()), (["once"], []))
 
+    async def test_keeps_jobs_over_a_restart_and_runs_what_was_missed_once(self):
+        self.add("a")
+        self.add("paused", next_run_time=None)
+        await asyncio.sleep(61)
+        await self.scheduler.shutdown()
+        await asyncio.sleep(200)
+        self.scheduler.start()
+        await asyncio.sleep(1)
+        self.assertEqual(RUNS, ["a", "a"])
+        self.assertEqual([job.next_run_time for job in self.scheduler.get_jobs()], [at("2026-01-01 00:05"), None])
+
+    async def test_replaces_a_job_and_keeps_when_it_runs_next(self):
+        self.add("a", minutes=10)
+        self.add("paused", next_run_time=None)
+        await asyncio.sleep(300)
+        for id in ("a", "paused"):
+            self.add(id, minutes=10 if id == "a" else 1, replace_existing=True, name="new")
+        self.assertEqual([(job.name, job.next_run_time) for job in self.scheduler.get_jobs()], [("new", at("2026-01-01 00:10")), ("new", None)])
+        self.add("a", minutes=20, replace_existing=True)
+        self.assertEqual(self.scheduler.get_job("a").next_run_time, at("2026-01-01 00:25"))
+
+    async def test_runs_a_backlog_one_by_one_and_only_as_old_as_the_grace_time(self):
+        self.add("all", coalesce=False)
+        self.add("some", coalesce=False, mistrigger_grace_time=130)
+        missed = []
+        self.scheduler.add_listener(lambda event: missed.append(event.job_id), asyncz.JOB_MISSED)
+        self.scheduler.pause()
+        await asyncio.sleep(300.5)
+        self.scheduler.resume()
+        await asyncio.sleep(1)
+        self.assertEqual((sorted(RUNS), missed), (["all"] * 5 + ["some"] * 3, ["some"] * 2))
+
+    async def test_runs_no_more_instances_than_may_be(self):
+        events = []
+        HOOKS["long"] = lambda: asyncio.sleep(150)
+        self.scheduler.add_listener(
+            lambda event: events.append((self.now(), event.code)), asyncz.JOB_SUBMITTED | asyncz.JOB_MAX_INSTANCES | asyncz.JOB_EXECUTED
+        )
+        self.scheduler.add_job(act, "interval", minutes=1, args=["long"], id="a")
+        await asyncio.sleep(250)
+        submitted, skipped, executed = asyncz.JOB_SUBMITTED, asyncz.JOB_MAX_INSTANCES, asyncz.JOB_EXECUTED
+        self.assertEqual(
+            events,
+            [("00:01:00", submitted), ("00:02:00", skipped), ("00:03:00", skipped), ("00:03:30", executed), ("00:04:00", submitted)],
+        )
+        self.assertEqual(self.scheduler.get_job("a").running, 1)
+
+    async def test_knows_a_run(self):
+        infos = []
+
+        async def look():
+            info = asyncz.current_run()
+            infos.append((info.scheduled_run_time, info.started_at, info.outcome, info.attempt, info.job.id, info.job.running))
+            if len(infos) == 2:
+                raise ValueError("on purpose")
+
+        HOOKS["look"] = look
+        self.scheduler.add_job(act, "interval", minutes=1, args=["look"], id="a", mistrigger_grace_time=30)
+        self.assertEqual((self.scheduler.get_job("a").last_run, asyncz.current_run()), (None, None))
+        await asyncio.sleep(61)
+        first, second = at("2026-01-01 00:01"), at("2026-01-01 00:02")
+        self.assertEqual(infos, [(first, first, None, 1, "a", 1)])
+        if self.KEEPS_LAST_RUN:
+            self.assertEqual(self.scheduler.get_job("a").last_run, asyncz.RunInfo(first, first, first, "executed", None, 1))
+        with self.assertLogs("asyncz", "ERROR"):
+            await asyncio.sleep(60)
+        if self.KEEPS_LAST_RUN:
+            info = self.scheduler.get_job("a").last_run
+            self.assertEqual(info, asyncz.RunInfo(second, second, second, "error", "ValueError: on purpose", 1))
+        self.assertEqual(self.scheduler.get_job("a").running, 0)
+        self.scheduler.pause()
+        await asyncio.sleep(110)
+        self.scheduler.resume()
+        await asyncio.sleep(1)
+        if self.KEEPS_LAST_RUN:
+            self.assertEqual(self.scheduler.get_job("a").last_run.outcome, "missed")
+
+    async def test_lets_a_job_change_while_it_runs(self):
+        HOOKS["sleep"] = lambda: asyncio.sleep(30)
+        for id in ("deleted", "updated", "paused"):
+            self.scheduler.add_job(act, "interval", minutes=1, args=["sleep"], id=id)
+        HOOKS["again"] = lambda: self.scheduler.add_job(note, "interval", minutes=1, args=["again"], id="once", replace_existing=True)
+        self.scheduler.add_job(act, args=["again"], id="once", next_run_time=at("2026-01-01 00:00:50"))
+        await asyncio.sleep(65)
+        self.scheduler.delete_job("deleted")
+        self.scheduler.update_job("updated", name="new")
+        self.scheduler.pause_job("paused")
+        await asyncio.sleep(240)
+        self.assertEqual([(job.id, job.name) for job in self.scheduler.get_jobs()], [("once", "note"), ("updated", "new"), ("paused", "act")])
+        self.assertEqual(RUNS, ["again"] * 4)
+
+    async def test_gets_back_what_a_shutdown_kept_from_beginning(self):
+        begun, go = threading.Event(), threading.Event()
+        HOOKS["block"] = lambda: (begun.set(), go.wait(10))
+        self.scheduler.add_executor(asyncz.ThreadPoolExecutor(1), "one")
+        self.scheduler.add_job(act_plainly, "date", args=["block"], executor="one")
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait, 10)
+        self.scheduler.add_job(note, "date", args=["queued"], id="queued", executor="one")
+        while not self.scheduler._instances.get(("default", "queued")):
+            await asyncio.sleep(0)
+        ended = self.scheduler.shutdown()
+        go.set()
+        await ended
+        self.assertEqual(RUNS, [])
+        self.scheduler.start()
+        await asyncio.sleep(2)
+        self.assertEqual(RUNS, ["queued"])
+
 
 class TestMemoryStore(StoreContract, VirtualTimeTestCase):
     make_store = asyncz.MemoryStore
@@ -4094,6 +4225,1093 @@ class TestAStoreOfTenMethods(StoreContract, VirtualTimeTestCase):
 
 class TestAStoreThatCopiesJobs(StoreContract, VirtualTimeTestCase):
     make_store = CopyingStore
+    KEEPS_LAST_RUN = False
+
+
+class SharedStoreContract(StoreContract):
+    """What the stores that can be shared keep to, beside that."""
+
+    def add_scheduler(self, **options):
+        """Return another started scheduler on the same jobs, and its store."""
+        store = self.make_store(**options)
+        scheduler = self.make_scheduler(stores={"default": store})
+        scheduler.start()
+        return scheduler, store
+
+    def apply_as(self, owner, *ops):
+        """Do operations as the scheduler with that id would; return the answers."""
+        store = self.make_store()
+        store._owner, store._scheduler = owner, self.scheduler
+        answers = store._applied(list(ops))
+        self.close(store)
+        return answers
+
+    def close(self, store):
+        store.shutdown()
+
+    def leave_run(self, job_id, due, owner="dead", begun=False, recover=False, last=None):
+        """Leave a run as a scheduler that died does, claimed or begun."""
+        due_us = asyncz._to_us(at(due))
+        ticket = asyncz._Ticket(f"{owner}.1", job_id, owner, due_us, asyncz._to_us(at(last)) if last else due_us, recover)
+        job = self.store.lookup_job(job_id)
+        following = due_us + 60_000_000 if isinstance(job.trigger, IntervalTrigger) else None
+        self.assertEqual(self.apply_as(owner, ("claim", job_id, job._revision, following, 1, ticket)), [1])
+        if begun:
+            self.assertEqual(self.apply_as(owner, ("begin", job_id, ticket, due_us)), [True])
+        return ticket
+
+    async def test_is_shared_without_a_run_that_is_lost_or_doubled(self):
+        others = [self.add_scheduler()[0] for _ in range(2)]
+        counts = {}
+        for number, scheduler in enumerate([self.scheduler, *others]):
+            scheduler.add_listener(functools.partial(self.count, counts, number), asyncz.JOB_EXECUTED)
+        for number in range(10):
+            self.add(f"job {number}", minutes=0, seconds=1)
+        await asyncio.sleep(10.5)
+        expected = {(f"job {number}", at("2026-01-01") + timedelta(seconds=second)): 1 for number in range(10) for second in range(1, 11)}
+        self.assertEqual({key: len(runners) for key, runners in counts.items()}, expected)
+
+    @staticmethod
+    def count(counts, number, event):
+        counts.setdefault((event.job_id, event.scheduled_run_time), []).append(number)
+
+    async def test_shows_each_what_another_has_changed_at_once(self):
+        scheduler, _ = self.add_scheduler()
+        scheduler.pause()  # so that all runs are those of the first
+        scheduler.add_job(note, "interval", seconds=10, args=["a"], id="a")
+        await asyncio.sleep(10.5)
+        scheduler.pause_job("a")
+        await asyncio.sleep(20)
+        scheduler.update_job("a", args=["b"])
+        scheduler.resume_job("a")
+        await asyncio.sleep(10)
+        scheduler.reschedule_job("a", trigger="interval", seconds=5)
+        await asyncio.sleep(6)
+        scheduler.delete_job("a")
+        await asyncio.sleep(60)
+        self.assertEqual((RUNS, self.scheduler.get_jobs()), (["a", "b", "b"], []))
+
+    async def test_looks_for_what_other_processes_have_changed(self):
+        scheduler, store = self.add_scheduler()
+        store._place = "somewhere else"  # as in another process, nobody tells the others
+        scheduler.pause()
+        for seconds, expected in ((50, []), (11, ["a"])):
+            scheduler.add_job(note, args=["a"], id="a", replace_existing=True)
+            await asyncio.sleep(seconds)
+            self.assertEqual(RUNS, expected)
+
+    async def test_takes_over_a_run_that_had_not_begun(self):
+        self.add("a")
+        self.add("grace", mistrigger_grace_time=30)
+        await asyncio.sleep(59)
+        self.scheduler.pause()
+        await asyncio.sleep(2)
+        ticket = self.leave_run("a", "2026-01-01 00:01")
+        self.leave_run("grace", "2026-01-01 00:01")
+        self.scheduler.resume()
+        missed = []
+        self.scheduler.add_listener(lambda event: missed.append(event.job_id), asyncz.JOB_MISSED)
+        await asyncio.sleep(57)  # its lease still lasts
+        self.assertEqual(RUNS, [])
+        with self.assertLogs("asyncz", "WARNING"):
+            await asyncio.sleep(185)
+        self.assertEqual((RUNS.count("a"), RUNS.count("grace"), missed), (3, 2, ["grace"]), "at the limit while it was not taken over")
+        self.assertEqual(self.apply_as("dead", ("begin", "a", ticket, ticket.at_us)), [None], "whoever comes back must not begin it")
+
+    async def test_reports_a_run_that_was_interrupted_or_starts_it_again(self):
+        self.scheduler.pause()
+        errors = []
+        self.scheduler.add_listener(errors.append, asyncz.JOB_ERROR)
+        for id, recover in (("reported", False), ("repeated", True)):
+            self.scheduler.add_job(note, "date", run_at="2026-01-01 00:00:30", args=[id], id=id, recover=recover)
+        self.scheduler.add_job(note, "interval", minutes=1, args=["rest"], id="rest", coalesce=False)
+        await asyncio.sleep(180)
+        self.leave_run("reported", "2026-01-01 00:00:30", begun=True)
+        self.leave_run("repeated", "2026-01-01 00:00:30", begun=True, recover=True)
+        self.leave_run("rest", "2026-01-01 00:01", begun=True, last="2026-01-01 00:03")
+        self.scheduler.pause_job("rest")
+        self.assertEqual(([job.id for job in self.scheduler.get_jobs()], self.scheduler.get_job("reported")), (["rest"], None))
+        self.scheduler.resume()
+        with self.assertLogs("asyncz", "WARNING"):
+            await asyncio.sleep(200)
+        self.assertEqual(sorted(RUNS), ["repeated", "rest", "rest"])
+        self.assertEqual(
+            sorted((event.job_id, f"{event.scheduled_run_time:%M:%S}") for event in errors), [("reported", "00:30"), ("rest", "01:00")]
+        )
+        error = errors[0].exception
+        self.assertIsInstance(error, asyncz.RunInterruptedError)
+        self.assertEqual((error.owner, error.started_at), ("dead", at("2026-01-01 00:03")))
+        self.assertEqual(pickle.loads(pickle.dumps(error)).owner, "dead")
+        self.assertEqual(self.store._expired(10), [])
+
+    async def test_leaves_alone_the_runs_of_one_who_lives(self):
+        HOOKS["long"] = lambda: asyncio.sleep(1)
+        other, _ = self.add_scheduler()
+        self.scheduler.add_job(act, "interval", seconds=2, args=["long"], id="a")
+        events = []
+        for scheduler in (self.scheduler, other):
+            scheduler.add_listener(lambda event: events.append(event.code), asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
+        await asyncio.sleep(21)
+        self.assertEqual(events, [asyncz.JOB_EXECUTED] * len(events))
+        self.assertGreaterEqual(len(events), 9)
+
+    async def test_counts_instances_over_all_schedulers(self):
+        self.scheduler.pause()
+        self.add("a", next_run_time=at("2026-01-01 00:00:10"))
+        await asyncio.sleep(15)
+        self.leave_run("a", "2026-01-01 00:00:10", begun=True)
+        events = []
+        self.scheduler.add_listener(lambda event: events.append(event.code), asyncz.JOB_MAX_INSTANCES | asyncz.JOB_SUBMITTED)
+        self.scheduler.update_job("a", next_run_time=at("2026-01-01 00:00:20"))
+        self.scheduler.resume()
+        await asyncio.sleep(10)
+        self.assertEqual((events, RUNS), ([asyncz.JOB_MAX_INSTANCES], []))
+
+    async def test_keeps_a_record_that_cannot_be_read(self):
+        self.add("good", minutes=1)
+        for number in range(3):
+            self.add(f"bad {number}", minutes=0, seconds=10)
+        texts = {0: "garbage \x01", 1: '{"v": 2}', 2: "[" * 100_000}
+        for number, text in texts.items():
+            self.set_text(f"bad {number}", text)
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            await asyncio.sleep(70)
+        self.assertEqual((len(logs.output), RUNS), (3, ["good"]))
+        reasons = dict(self.store.unreadable())
+        self.assertEqual(sorted(reasons), ["bad 0", "bad 1", "bad 2"])
+        self.assertRegex(reasons["bad 0"], "JSONDecodeError|signed")
+        self.assertRegex(reasons["bad 1"], "^version 2; this is for version 1$|signed")
+        self.assertIn(", 3 unreadable, ", str(self.scheduler))
+        self.assertEqual({number: self.store._read(f"bad {number}").text for number in texts}, texts)
+        self.assertEqual([job.id for job in self.scheduler.get_jobs()], ["good"])
+        with self.assertRaises(asyncz.ConflictIdError):
+            self.add("bad 0")
+        self.add("bad 0", replace_existing=True)
+        self.scheduler.delete_job("bad 1")
+        self.assertEqual([id for id, _ in self.store.unreadable()], ["bad 2"])
+        self.scheduler.remove_all_jobs()
+        self.assertEqual(self.store.unreadable(), [])
+
+    def set_text(self, job_id, text):
+        """Put a text into the place of a job's record, as somebody with another version or a broken disk does."""
+        entry = self.store._read(job_id)
+        self.apply_as("x", ("put", job_id, entry.revision, entry.revision + 1, entry.next_us, text))
+
+    async def test_runs_again_what_could_not_be_read_for_a_while(self):
+        self.add("a", minutes=0, seconds=10)
+        text = self.store._read("a").text
+        self.set_text("a", text.replace("note", "renamed"))
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            await asyncio.sleep(25)
+        self.assertEqual((RUNS, [job.id for job in self.scheduler.get_jobs()]), ([], ["a"]))
+        self.assertEqual(len(logs.output), 1)
+        self.assertRegex(logs.output[0], r"job 'a' in store 'default' can't be run: fn='\w+:renamed': .* has no 'renamed'")
+        self.assertEqual([id for id, _ in self.store.unreadable()], ["a"])
+        with unittest.mock.patch.object(sys.modules[__name__], "renamed", note, create=True):
+            await asyncio.sleep(70)
+            self.assertGreaterEqual(len(RUNS), 1)
+            self.assertEqual(self.store.unreadable(), [])
+
+    async def test_has_sixty_broken_records_at_its_head_and_runs_the_rest_on_time(self):
+        self.store._PAGE = 10
+        for number in range(25):
+            self.add(f"bad {number:02}", minutes=0, seconds=1)
+            self.set_text(f"bad {number:02}", "bad")
+        self.add("good", minutes=0, seconds=30)
+        logger = logging.getLogger("asyncz")
+        with self.assertLogs(logger, "ERROR") as logs:
+            await asyncio.sleep(31)
+        self.assertEqual((RUNS, len(logs.output)), (["good"], 25))
+
+    async def test_answers_as_the_protocol_says_whatever_comes(self):
+        chance = random.Random(20261123)
+        model, tickets = {}, {}
+        self.scheduler.pause()
+        for step in range(400):
+            op, owner = self.random_op(chance, model, tickets, step)
+            now = self.clock.now_us()
+            twin = copy.deepcopy(op)
+            expected, model[op[1]] = asyncz._decided(twin, model.get(op[1]), now, 60_000_000)
+            self.assertEqual(self.apply_as(owner, op), [expected], (step, op, owner))
+            entry, known = self.store._read(op[1]), model[op[1]]
+            found = None if entry is None else (entry.revision, entry.next_us, entry.over, entry.text, entry.last)
+            self.assertEqual(found, None if known is None else asyncz._state_of(known)[:5], (step, op))
+            if step % 20 == 0:
+                expired = [ticket for entry in model.values() if entry for ticket in entry.runs.values() if ticket.until_us < now]
+                self.assertEqual(sorted(t.text() for t in self.store._expired(1000)), sorted(t.text() for t in expired))
+            await asyncio.sleep(chance.choice([0, 1, 20]))
+        self.assertGreater(sum(map(len, tickets.values())), 50)
+
+    def random_op(self, chance, model, tickets, step):
+        job_id, owner = chance.choice(["a", "b", "c|d e"]), chance.choice(["one", "two"])
+        entry, now = model.get(job_id), self.clock.now_us()
+        revision = entry.revision if entry is not None and not entry.over and chance.random() < 0.8 else chance.choice([None, 7])
+        following = chance.choice([None, now - 5, now + 30_000_000])
+        verb = chance.choice(["put", "claim", "claim", "begin", "begin", "finish", "release", "renew", "take", "delete"])
+        if verb == "put":
+            return (verb, job_id, revision, 1000 + step, following, f"text {step}"), owner
+        if verb == "delete":
+            return (verb, job_id), owner
+        if verb == "claim":
+            ticket = asyncz._Ticket(f"{owner}.{step}", job_id, owner, now, now + chance.choice([0, 9]), chance.random() < 0.5)
+            tickets.setdefault(job_id, []).append(ticket)
+            return (verb, job_id, revision or 0, following, chance.choice([1, 2]), copy.copy(ticket)), owner
+        known = chance.choice(tickets.get(job_id) or [asyncz._Ticket("none.1", job_id, owner, now, now, False)])
+        ticket = asyncz._Ticket(known.run_id, job_id, owner, known.at_us, known.last_us, known.recover)
+        held = entry.runs.get(known.run_id) if entry is not None else None
+        extra = {"begin": known.at_us + chance.choice([0, 0, 9]), "finish": chance.choice(["", "how it ended"]), "release": known.at_us}
+        extra["take"] = held.until_us if held is not None and chance.random() < 0.8 else 5
+        return ((verb, job_id, ticket, extra[verb]) if verb in extra else (verb, job_id, ticket)), owner
+
+    async def test_signs_its_records(self):
+        await self.scheduler.shutdown()
+        old, new = b"old secret", b"new secret"
+        for secrets, readable in (([old], True), (new, False), ([new, old], True), (None, False), ([old], True)):
+            store = self.make_store(secret=secrets)
+            scheduler = self.make_scheduler(stores={"default": store})
+            scheduler.start()
+            if not scheduler.get_jobs() and not store.unreadable():
+                scheduler.add_job(note, "interval", minutes=1, args=["a"], id="a")
+            with self.subTest(secrets):
+                self.assertEqual([job.id for job in scheduler.get_jobs()], ["a"] if readable else [])
+                reason = "it is signed, and this store has no secret" if secrets is None else "its signature is wrong"
+                self.assertEqual(store.unreadable(), [] if readable else [("a", reason)])
+            await scheduler.shutdown()
+        store = self.make_store(secret=[new, old])
+        scheduler = self.make_scheduler(stores={"default": store})
+        scheduler.start()
+        scheduler.update_job("a", name="signed anew")
+        self.assertEqual(complaint(asyncz._Codec(None, old, store._codec._context).decode, "a", store._read("a").text)[:11], "_Unreadable")
+        text = store._read("a").text
+        scheduler.add_job(note, args=["b"], id="b", next_run_time=None)
+        for changed, job_id in (
+            (text.replace('"minutes"', '"hours"'), "a"),
+            (text, "b"),
+            (text.replace("note", "evil"), "a"),
+            (text[65:], "a"),
+        ):
+            with self.assertRaises(asyncz._Unreadable):
+                store._codec.decode(job_id, changed + (" " if changed == text and job_id == "a" else ""))
+        await scheduler.shutdown()
+
+    async def test_takes_a_serializer(self):
+        await self.scheduler.shutdown()
+        with self.assertWarnsRegex(UserWarning, "^serializer=pickle without secret=: whoever can write to the store can run any code here$"):
+            self.make_store(serializer=pickle)
+        store = self.make_store(serializer=pickle, secret=b"secret")
+        scheduler = self.make_scheduler(stores={"default": store})
+        scheduler.start()
+        scheduler.add_job(note, "date", run_at="2026-01-01 00:01", args=[complex(1, 2)])
+        self.assertRegex(complaint(scheduler.add_job, note, args=[threading.Lock()]), "^TypeError: args=.*the serializer can't keep these: ")
+        await asyncio.sleep(61)
+        self.assertEqual(RUNS, [1 + 2j])
+        await scheduler.shutdown()
+
+    async def test_checks_its_options(self):
+        table = [
+            ({"lease": 0}, "ValueError: lease=0: not a number of seconds above 0"),
+            ({"poll_interval": "1"}, "ValueError: poll_interval='1': not a number of seconds above 0"),
+            ({"secret": 5}, "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first"),
+            ({"secret": [b""]}, "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first"),
+            ({"serializer": 5}, "TypeError: serializer=5: not a serializer; give an object with dumps and loads, such as the module pickle"),
+        ]
+        for options, expected in table:
+            self.assertEqual(complaint(self.make_store, **options), expected)
+
+
+class TestSQLiteStore(SharedStoreContract, VirtualTimeTestCase):
+    folder = None
+
+    def make_store(self, **options):
+        if self.folder is None:
+            self.folder = tempfile.TemporaryDirectory()
+            self.addCleanup(self.folder.cleanup)
+        return asyncz.SQLiteStore(pathlib.Path(self.folder.name, "jobs.sqlite3"), **{"poll_interval": 60.0, **options})
+
+    async def test_is_a_file_that_a_person_can_read(self):
+        self.add("a")
+        with contextlib.closing(sqlite3.connect(pathlib.Path(self.folder.name, "jobs.sqlite3"))) as connection:
+            text = connection.execute("SELECT def FROM jobs").fetchone()[0]
+        self.assertEqual(
+            json.loads(text),
+            {
+                "v": 1,
+                "id": "a",
+                "fn": f"{__name__}:note",
+                "args": ["a"],
+                "kwargs": {},
+                "trigger": {"type": "interval", "seconds": 60, "anchor": asyncz._to_us(at(self.START)), "zone": "UTC"},
+                "name": "note",
+                "executor": "default",
+                "coalesce": True,
+                "max_instances": 1,
+                "mistrigger_grace_time": None,
+                "recover": False,
+            },
+        )
+
+    async def test_takes_a_path(self):
+        for path in (":memory:", "", 5):
+            self.assertEqual(
+                complaint(asyncz.SQLiteStore, path),
+                f"ValueError: path={path!r}: not the path of a file; for jobs in memory there is MemoryStore",
+            )
+
+    async def test_moves_with_the_clock_that_was_wrong(self):
+        self.add("a")
+        await asyncio.sleep(30)
+        with self.assertLogs("asyncz", "WARNING"):
+            self.step_clock(-4 * 3600)
+            await asyncio.sleep(60)
+        self.assertEqual(self.scheduler.get_job("a").next_run_time, at("2025-12-31 20:02"))
+
+
+class RedisServer:
+    """A server of the tests' own, on a free port and in a directory of its own."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.start()
+
+    def start(self):
+        options = {"port": self.port, "dir": self.folder.name, "appendonly": "yes", "save": "", "bind": "127.0.0.1", "logfile": "log"}
+        arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        self.process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.02)
+        raise OSError("redis-server did not start")
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait(20)
+
+    def close(self):
+        self.stop()
+        self.folder.cleanup()
+
+
+REDIS = []  # the server, when a test has needed it
+
+
+def redis_server():
+    if shutil.which("redis-server") is None:
+        raise unittest.SkipTest("there is no redis-server")
+    if not REDIS:
+        REDIS.append(RedisServer())
+        unittest.addModuleCleanup(REDIS[0].close)
+    return REDIS[0]
+
+
+def package(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise unittest.SkipTest(f"the package {name} is not installed") from None
+
+
+class VirtualRedisStore(asyncz.RedisStore):
+    """One whose time is that of the tests."""
+
+    def _fixed_now(self):
+        return str(self._local_us())
+
+
+class RedisContract(SharedStoreContract):
+    """Runs against one client; a subclass makes it."""
+
+    client = None
+
+    def make_store(self, **options):
+        if self.client is None:
+            self.client = self.make_client()
+            self.addCleanup(self.client.close)
+            self.prefix = f"test-{random.randrange(10**9)}"
+        return VirtualRedisStore(self.client, self.prefix, **{"poll_interval": 60.0, **options})
+
+    async def test_leaves_the_client_open_and_nothing_behind(self):
+        self.add("a")
+        await asyncio.sleep(61)
+        await self.scheduler.shutdown()
+        self.assertEqual(sorted(map(asyncz._as_text, self.client.keys(f"{{{self.prefix}}}:*"))), self.keys_of("due", "job:a"))
+        self.scheduler.start()
+        self.scheduler.remove_all_jobs()
+        self.assertEqual(self.client.keys(f"{{{self.prefix}}}:*"), [])
+
+    def keys_of(self, *names):
+        return [f"{{{self.prefix}}}:{name}" for name in names]
+
+
+class TestRedisStore(RedisContract, VirtualTimeTestCase):
+    def make_client(self):
+        return package("redis").Redis(port=redis_server().port)
+
+    async def test_uses_the_time_of_the_server(self):
+        store = asyncz.RedisStore(self.client, self.prefix + "-real", poll_interval=0.05, lease=4.0)
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": store}, timezone="UTC")
+        scheduler._clock = type("Fast", (asyncz._Clock,), {"now_us": lambda self: time.time_ns() // 1000 + 3600_000_000})()
+        ran = threading.Event()
+        HOOKS["set"] = ran.set
+        started = time.time()
+        with await asyncio.get_running_loop().run_in_executor(None, self.start_elsewhere, scheduler):
+            job = scheduler.add_job(act_plainly, "interval", seconds=0.2, args=["set"])
+            self.assertLess(abs(job.next_run_time.timestamp() - started), 10, "an hour is not added")
+            self.assertTrue(await asyncio.get_running_loop().run_in_executor(None, ran.wait, 10))
+
+    @staticmethod
+    def start_elsewhere(scheduler):
+        scheduler.start()
+        stack = contextlib.ExitStack()
+        stack.callback(scheduler.shutdown)
+        return stack
+
+    async def test_warns_of_a_server_that_forgets(self):
+        self.client.config_set("maxmemory-policy", "allkeys-lru")
+        self.addCleanup(self.client.config_set, "maxmemory-policy", "noeviction")
+        with self.assertLogs("asyncz", "WARNING") as logs:
+            self.make_store()._greet()
+        self.assertIn("maxmemory-policy 'allkeys-lru' lets it remove jobs; use noeviction", logs.output[0])
+
+
+class TestRedisStoreWithDecodedReplies(RedisContract, VirtualTimeTestCase):
+    def make_client(self):
+        return package("redis").Redis(port=redis_server().port, decode_responses=True)
+
+    async def test_reads_past_a_record_that_is_no_text(self):
+        self.add("bad", minutes=0, seconds=10)
+        self.add("good")
+        binary = package("redis").Redis(port=redis_server().port)
+        self.addCleanup(binary.close)
+        binary.hset(f"{{{self.prefix}}}:job:bad", "def", b"\xff\xfe")
+        with self.assertLogs("asyncz", "ERROR"):
+            await asyncio.sleep(61)
+        self.assertEqual((RUNS, binary.hget(f"{{{self.prefix}}}:job:bad", "def")), (["good"], b"\xff\xfe"))
+
+
+class TestRedisStoreWithValkey(RedisContract, VirtualTimeTestCase):
+    def make_client(self):
+        return package("valkey").Valkey(port=redis_server().port)
+
+
+class TestRedisStoreWithoutScripts(RedisContract, VirtualTimeTestCase):
+    def make_client(self):
+        redis = package("redis")
+        with redis.Redis(port=redis_server().port) as admin:
+            admin.execute_command("ACL", "SETUSER", "plain", "on", ">plain", "~*", "&*", "+@all", "-@scripting")
+        return redis.Redis(port=redis_server().port, username="plain", password="plain", decode_responses=True)
+
+    async def test_reads_past_a_record_that_is_no_text(self):
+        await TestRedisStoreWithDecodedReplies.test_reads_past_a_record_that_is_no_text(self)
+
+
+class TestRedisStoreOnFakeredis(RedisContract, VirtualTimeTestCase):
+    def make_client(self):
+        package("lupa")
+        return package("fakeredis").FakeRedis()
+
+
+class TestRedisStoreOnFakeredisWithoutScripts(RedisContract, VirtualTimeTestCase):
+    def make_client(self):
+        class WithoutEval(package("fakeredis").FakeRedis):
+            def eval(self, *arguments):
+                raise package("redis").ResponseError("unknown command 'eval'")
+
+        return WithoutEval()
+
+
+class VirtualMongoDBStore(asyncz.MongoDBStore):
+    """One whose time is that of the tests."""
+
+    def _server_us(self):
+        return self._local_us()
+
+
+class MongoDBContract(SharedStoreContract):
+    client = None
+
+    def make_store(self, **options):
+        if self.client is None:
+            self.client = self.make_client()
+            self.addCleanup(self.client.close)
+            self.name = f"test-{random.randrange(10**9)}"
+            self.addCleanup(self.client.drop_database, self.name)
+        return VirtualMongoDBStore(self.client, self.name, **{"poll_interval": 60.0, **options})
+
+
+class TestMongoDBStoreOnMongomock(MongoDBContract, VirtualTimeTestCase):
+    def make_client(self):
+        return package("mongomock").MongoClient()
+
+    async def test_uses_the_time_of_the_server(self):
+        store = asyncz.MongoDBStore(self.client, self.name)
+        moment = datetime(2030, 1, 1)
+        with unittest.mock.patch.object(
+            type(self.client), "admin", types.SimpleNamespace(command=lambda name: {"localTime": moment}), create=True
+        ):
+            self.assertLess(abs(store._server_us() - asyncz._to_us(at("2030-01-01"))), 10_000_000)
+        self.assertIsNone(asyncz._server_time_of(types.SimpleNamespace(admin=types.SimpleNamespace(command=lambda name: {}))))
+
+
+if "ASYNCZ_TEST_MONGO" in os.environ:  # the URL of a server, which nothing here could install
+
+    class TestMongoDBStore(MongoDBContract, VirtualTimeTestCase):
+        def make_client(self):
+            return package("pymongo").MongoClient(os.environ["ASYNCZ_TEST_MONGO"])
+
+
+class TestAClient(unittest.TestCase):
+    def test_that_is_none_or_a_wrong_one_is_an_error_that_shows_the_line(self):
+        class Other:
+            def __repr__(self):
+                return "<other>"
+
+        class Later(Other):
+            hmget = zrangebyscore = pipeline = time = get_database = lambda self: None
+
+            async def execute_command(self):
+                pass
+
+            list_database_names = execute_command
+
+        redis, mongo = "RedisStore(client=redis.Redis(host='localhost'))", "MongoDBStore(client=pymongo.MongoClient('mongodb://localhost'))"
+        table = [
+            (asyncz.RedisStore, None, f"RedisStore: client is missing; write {redis}"),
+            (asyncz.RedisStore, Other(), f"client=<other>: not a client for RedisStore, it has no 'hmget'; write {redis}"),
+            (
+                asyncz.RedisStore,
+                Later(),
+                f"client=<other>: an asyncio client; RedisStore takes the other one of the same package, as in {redis}",
+            ),
+            (asyncz.MongoDBStore, None, f"MongoDBStore: client is missing; write {mongo}"),
+            (asyncz.MongoDBStore, Other(), f"client=<other>: not a client for MongoDBStore, it has no 'get_database'; write {mongo}"),
+            (
+                asyncz.MongoDBStore,
+                Later(),
+                f"client=<other>: an asyncio client; MongoDBStore takes the other one of the same package, as in {mongo}",
+            ),
+        ]
+        for kind, client, expected in table:
+            self.assertEqual(complaint(kind, client), f"TypeError: {expected}")
+        self.assertRegex(complaint(asyncz.RedisStore, Later(), ""), "^TypeError: client=")
+        for name in ("redis.asyncio", "pymongo"):
+            with self.subTest(name), contextlib.suppress(unittest.SkipTest):
+                module = package(name)
+                client = module.Redis() if name == "redis.asyncio" else module.AsyncMongoClient("mongodb://localhost:1")
+                self.assertIn("an asyncio client", complaint(asyncz.RedisStore if name == "redis.asyncio" else asyncz.MongoDBStore, client))
+
+
+# --- Faults: real processes, servers and files ---
+
+
+def wait_until(condition, seconds=20.0):
+    """Wait until something is so, and return whether it is."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+DYING = """
+import asyncz, dying_jobs, os, signal, sys
+step, kind, place, recover = sys.argv[1:5]
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+class Dying:
+    def _applied(self, ops):
+        verbs = {op[0] for op in ops}
+        if step.startswith("before ") and step[7:] in verbs:
+            die()
+        answers = super()._applied(ops)
+        if step.startswith("after ") and step[6:] in verbs:
+            die()
+        return answers
+
+if kind == "sqlite":
+    store = type("SQLiteStore", (Dying, asyncz.SQLiteStore), {})(place, lease=1.0, poll_interval=0.1)
+else:
+    import redis
+    store = type("RedisStore", (Dying, asyncz.RedisStore), {})(redis.Redis(port=int(kind)), place, lease=1.0, poll_interval=0.1)
+scheduler = asyncz.AsyncIOScheduler(stores={"default": store})
+dying_jobs.in_call = die if step == "in the call" else None
+scheduler.add_job(dying_jobs.work, id="job", args=[], recover=recover == "1")
+scheduler.run()
+"""
+DYING_JOBS = """
+in_call = None
+
+async def work():
+    if in_call is not None:
+        in_call()
+"""
+
+
+class TestAProcessThatIsKilled(unittest.TestCase):
+    STEPS = [  # where it is killed, whether the job says recover, and what another scheduler has to do about the run
+        ("before claim", 0, "executed"),
+        ("after claim", 0, "executed"),
+        ("before begin", 0, "executed"),
+        ("after begin", 0, "interrupted"),
+        ("after begin", 1, "executed"),
+        ("in the call", 0, "interrupted"),
+        ("in the call", 1, "executed"),
+        ("before finish", 0, "interrupted"),
+        ("after finish", 1, "nothing"),
+    ]
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        pathlib.Path(self.folder.name, "dying_jobs.py").write_text(DYING_JOBS)
+
+    def outcomes(self, kind, make_store):
+        """Let a process die at each step, and another scheduler look after all of it; return what it did."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), self.folder.name])}
+        places = [str(pathlib.Path(self.folder.name, str(number))) for number in range(len(self.STEPS))]
+        dying = [
+            subprocess.Popen(
+                [sys.executable, "-c", DYING, step, kind, place, str(recover)],
+                env=environment,
+                stderr=subprocess.DEVNULL,
+                cwd=self.folder.name,
+            )
+            for (step, recover, _), place in zip(self.STEPS, places)
+        ]
+        self.assertEqual([process.wait(30) for process in dying], [-signal.SIGKILL] * len(dying))
+        found = dict.fromkeys(map(str, range(len(places))), "nothing")
+
+        def hear(event):
+            interrupted = isinstance(event.exception, asyncz.RunInterruptedError)
+            found[event.store] = "interrupted" if interrupted else "executed" if event.exception is None else repr(event.exception)
+
+        scheduler = asyncz.AsyncIOScheduler(stores={str(number): make_store(place) for number, place in enumerate(places)})
+        scheduler.add_listener(hear, asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
+        sys.path.insert(0, self.folder.name)
+        self.addCleanup(sys.path.remove, self.folder.name)
+        with scheduler:
+            wait_until(lambda: list(found.values()) == [expected for _, _, expected in self.STEPS], 15)
+            time.sleep(0.3)  # real time, in which nothing more may happen
+            self.assertEqual(scheduler.get_jobs(), [])
+        sys.modules.pop("dying_jobs", None)
+        return list(zip([step for step, _, _ in self.STEPS], found.values()))
+
+    def test_loses_no_run_at_any_step_on_sqlite(self):
+        found = self.outcomes("sqlite", lambda place: asyncz.SQLiteStore(place, lease=1.0, poll_interval=0.1))
+        self.assertEqual(found, [(step, expected) for step, _, expected in self.STEPS])
+
+    def test_loses_no_run_at_any_step_on_redis(self):
+        client = package("redis").Redis(port=redis_server().port)
+        self.addCleanup(client.close)
+        found = self.outcomes(str(redis_server().port), lambda place: asyncz.RedisStore(client, place, lease=1.0, poll_interval=0.1))
+        self.assertEqual(found, [(step, expected) for step, _, expected in self.STEPS])
+
+
+class FaultTestCase(unittest.TestCase):
+    """Real time: a scheduler in a thread, with a job in memory that shows that it is well, and one in the store that is not."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.runs, self.beats = [], []
+        HOOKS["run"] = lambda: self.runs.append(asyncz.current_run().scheduled_run_time)
+        HOOKS["beat"] = lambda: self.beats.append(time.monotonic())
+
+    def start(self, store, **options):
+        self.scheduler = asyncz.AsyncIOScheduler(stores={"memory": asyncz.MemoryStore(), "default": store}, store_retry_interval=0.5, **options)
+        self.scheduler.add_job(act, "interval", seconds=0.05, args=["beat"], store="memory")
+        self.scheduler.add_job(act, "interval", seconds=0.2, args=["run"], id="run", coalesce=False)
+        self.scheduler.start()
+        self.addCleanup(self.scheduler.shutdown, wait=False)
+
+    def beats_while(self, action):
+        """Do something that takes a while, and check that the job in memory ran on."""
+        before = len(self.beats)
+        action()
+        self.assertTrue(wait_until(lambda: len(self.beats) >= before + 5))
+
+    def check_all_ran_once(self):
+        """All times from the first to the last have run, each once."""
+        steps = {(later - earlier).total_seconds() for earlier, later in zip(self.runs, self.runs[1:])}
+        self.assertEqual(steps, {0.2})
+
+
+class TestAServerThatGoesAway(FaultTestCase):
+    def test_comes_back_to_all_that_was_due(self):
+        redis = package("redis")
+        redis_server()  # is there one at all?
+        server = RedisServer()
+        self.addCleanup(server.close)
+        client = redis.Redis(port=server.port, socket_timeout=2, retry=None)
+        self.addCleanup(client.close)
+        server.stop()
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            self.start(asyncz.RedisStore(client, lease=3.0, poll_interval=0.1))  # it is down at the start
+            self.beats_while(lambda: time.sleep(1.2))
+        self.assertEqual(len(logs.output), 1, logs.output)
+        server.start()
+        self.assertTrue(wait_until(lambda: len(self.runs) >= 5))
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            self.beats_while(lambda: (server.stop(), time.sleep(1.2)))
+            count = len(self.runs)
+        self.assertEqual(len(logs.output), 1, logs.output)
+        server.start()
+        self.assertTrue(wait_until(lambda: len(self.runs) >= count + 10))
+        os.kill(server.process.pid, signal.SIGSTOP)
+        self.beats_while(lambda: time.sleep(1.0))
+        os.kill(server.process.pid, signal.SIGCONT)
+        count = len(self.runs)
+        self.assertTrue(wait_until(lambda: len(self.runs) >= count + 10))
+        self.check_all_ran_once()
+
+
+class TestAFileThatIsNotWell(FaultTestCase):
+    def test_is_locked_by_somebody_else_for_a_while(self):
+        path = pathlib.Path(self.folder.name, "jobs")
+        self.start(asyncz.SQLiteStore(path, poll_interval=0.1))
+        self.assertTrue(wait_until(lambda: self.runs))
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=10)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            self.beats_while(lambda: time.sleep(1.0))
+            count = len(self.runs)
+            other.execute("COMMIT")
+        self.assertTrue(wait_until(lambda: len(self.runs) >= count + 8))
+        self.check_all_ran_once()
+
+    def test_is_moved_away_and_put_back(self):
+        path = pathlib.Path(self.folder.name, "jobs")
+        self.start(asyncz.SQLiteStore(path, poll_interval=0.1))
+        self.assertTrue(wait_until(lambda: self.runs))
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            path.rename(path.with_name("elsewhere"))
+            self.beats_while(lambda: time.sleep(1.0))
+        self.assertEqual((len(logs.output), path.exists()), (1, False), "no empty one is made in its place")
+        count = len(self.runs)
+        path.with_name("elsewhere").rename(path)
+        self.assertTrue(wait_until(lambda: len(self.runs) >= count + 8))
+        self.check_all_ran_once()
+
+    def test_has_no_room_left(self):
+        code = """
+            import asyncz, resource, signal, sys, time
+            runs = []
+            async def work(size):
+                runs.append(size)
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            asyncz.logging.disable(asyncz.logging.CRITICAL)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore("jobs", poll_interval=0.1)}, store_retry_interval=0.2)
+            scheduler.add_job(work, "interval", seconds=0.1, args=[""])
+            scheduler.start()
+            def limit(size):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+            limit(60_000)
+            try:
+                for number in range(100):
+                    scheduler.add_job(work, "interval", hours=1, args=["x" * 1000], id=str(number))
+            except Exception as error:
+                print(type(error).__name__)
+            known = set(map(str, range(number)))
+            limit(resource.RLIM_INFINITY)
+            scheduler.add_job(work, args=["after"])
+            deadline = time.monotonic() + 10
+            while "after" not in runs and time.monotonic() < deadline:
+                time.sleep(0.01)
+            time.sleep(0.5)
+            print("after" in runs, runs.count("") > 2, known <= {job.id for job in scheduler.get_jobs()} and number > 3)
+            scheduler.shutdown()
+            import sqlite3
+            print(sqlite3.connect("jobs").execute("PRAGMA integrity_check").fetchone()[0])
+        """
+        done = run_python("-c", textwrap.dedent(code), cwd=self.folder.name)
+        self.assertRegex(done.stdout, "^(OperationalError|DatabaseError)\nTrue True True\nok\n$", done.stderr)
+
+    def test_survives_a_fork(self):
+        code = """
+            import asyncz, os, sqlite3, sys, time
+            runs = []
+            async def work():
+                runs.append(asyncz.current_run().scheduled_run_time)
+            async def once():
+                os.write(1, b"child\\n")
+            asyncz.logging.disable(asyncz.logging.CRITICAL)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore("jobs", poll_interval=0.1)})
+            scheduler.add_job(work, "interval", seconds=0.01, id="work")
+            scheduler.start()
+            for number in range(10):
+                pid = os.fork()
+                if not pid:
+                    if number == 5:
+                        scheduler.configure(stores={"default": asyncz.SQLiteStore("other")})
+                        scheduler.start()
+                        scheduler.add_job(once)
+                        time.sleep(0.5)
+                        scheduler.shutdown()
+                    os._exit(0) if number % 2 else sys.exit()
+                os.waitpid(pid, 0)
+                time.sleep(0.02)
+            count, deadline = len(runs), time.monotonic() + 10
+            while len(runs) < count + 5 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            scheduler.shutdown()
+            print(len(runs) >= count + 5, len(runs) == len(set(runs)), runs == sorted(runs))
+            print(sqlite3.connect("jobs").execute("PRAGMA integrity_check").fetchone()[0])
+        """
+        done = run_python("-c", textwrap.dedent(code), cwd=self.folder.name)
+        self.assertEqual(done.stdout, "child\nTrue True True\nok\n", done.stderr)
+
+    def test_is_whole_at_whatever_instant_the_power_goes(self):
+        path = pathlib.Path(self.folder.name, "jobs")
+        self.start(asyncz.SQLiteStore(path, poll_interval=0.1))
+        self.scheduler.add_job(act, "interval", seconds=0.01, args=["run"], id="busy")
+        states = set()
+        for number in range(40):
+            copied = pathlib.Path(self.folder.name, f"copy{number}")
+            for suffix in ("-journal", "-wal", ""):  # the journal first: a copy is not made in one instant
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copy(f"{path}{suffix}", f"{copied}{suffix}")
+            if copied.stat().st_size:
+                with contextlib.closing(sqlite3.connect(copied)) as connection, contextlib.suppress(sqlite3.OperationalError):
+                    states.add(connection.execute("PRAGMA integrity_check").fetchone()[0])
+        self.assertEqual(states, {"ok"})
+
+
+class TestASlowSharedStore(unittest.IsolatedAsyncioTestCase):
+    async def test_does_not_hold_up_the_loop(self):
+        class Slow(asyncz.SQLiteStore):
+            def _applied(self, ops):
+                time.sleep(0.3)
+                return super()._applied(ops)
+
+            def _read_due(self, skip, limit):
+                time.sleep(0.3)
+                return super()._read_due(skip, limit)
+
+        RUNS.clear()
+        HOOKS["slow"] = lambda: RUNS.append("slow")
+        with tempfile.TemporaryDirectory() as folder:
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": Slow(pathlib.Path(folder, "jobs"), poll_interval=0.1)})
+            scheduler.add_job(act, "interval", seconds=0.1, args=["slow"])
+            scheduler.start()
+            gaps, deadline = [], time.monotonic() + 20
+            while len(RUNS) < 3 and time.monotonic() < deadline:
+                before = time.monotonic()
+                await asyncio.sleep(0.001)
+                gaps.append(time.monotonic() - before)
+            await scheduler.shutdown()
+        self.assertGreaterEqual(len(RUNS), 3)
+        self.assertLess(max(gaps), 0.2, "less than one call of the store takes")
+
+
+class TestADefinitionThatChangesUnderAClaim(unittest.TestCase):
+    def test_never_runs_after_it_was_deleted_or_paused(self):
+        calls = []
+        HOOKS["call"] = lambda: calls.append((asyncz.current_run().job.id, asyncz.current_run().scheduled_run_time.timestamp()))
+        with tempfile.TemporaryDirectory() as folder:
+            stores = [asyncz.SQLiteStore(pathlib.Path(folder, "jobs"), poll_interval=0.05) for _ in range(2)]
+            schedulers = [asyncz.AsyncIOScheduler(stores={"default": store}) for store in stores]
+            with schedulers[0], schedulers[1]:
+                for number in range(30):
+                    scheduler, job_id = schedulers[number % 2], f"job {number % 3}"
+                    scheduler.add_job(act, "interval", seconds=0.01, args=["call"], id=job_id, replace_existing=True, next_run_time="now")
+                    time.sleep(0.03)
+                    scheduler.update_job(job_id, name="renamed")
+                    if number % 2:
+                        scheduler.delete_job(job_id)
+                    else:
+                        scheduler.pause_job(job_id)
+                    end = time.time()
+                    self.assertEqual(scheduler.get_job(job_id) is None, bool(number % 2))
+                    time.sleep(0.03)
+                    self.assertEqual([call for call in calls if call[0] == job_id and call[1] > end], [])
+            self.assertGreater(len(calls), 10)
+
+
+# --- Records ---
+
+
+class Sunrise(BaseTrigger):
+    record_name = "sunrise"
+
+    def __init__(self, place):
+        self.place = place
+
+    def get_next_trigger_time(self, previous_time, now):
+        return (previous_time or now) + timedelta(days=1)
+
+
+class EveryNthHour(IntervalTrigger):
+    def __init__(self, n):
+        super().__init__(hours=n)
+        self.n = n
+
+
+class TestARecord(unittest.TestCase):
+    def setUp(self):
+        self.codec = asyncz._Codec(None, None, "test")
+        self.scheduler = asyncz.AsyncIOScheduler(timezone="Europe/Paris")
+
+    def restored(self, **options):
+        job = (
+            self.scheduler.add_job(print, **{"trigger": "interval", "hours": 1, **options})
+            if "trigger" not in options
+            else self.scheduler.add_job(print, **options)
+        )
+        text = self.codec.encode(job)
+        json.loads(text)
+        found = self.codec.decode(job.id, text)
+        found._scheduler = self.scheduler
+        return job, found
+
+    def test_keeps_every_kind_of_value(self):
+        paris = zoneinfo.ZoneInfo("Europe/Paris")
+        values = [
+            None, True, 0, -(10**30), 1.5, float("inf"), float("-inf"), "text \u20ac \ud800 $", [1, [2, {"a": []}]], {"a": 1}, {1: "a", (2, 3): "b"},
+            {"$tuple": "not a tag"}, (1, (2,)), {1, 2}, frozenset({"a"}), b"\x00\xff", date(2026, 1, 2), clock_time(3, 4, 5, 6),
+            datetime(2026, 1, 2, 3, 4, 5, 6), datetime(2026, 1, 2, tzinfo=UTC), datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=paris),
+            datetime(2026, 1, 2, tzinfo=timezone(timedelta(hours=-3))), timedelta(days=-1, microseconds=1), decimal.Decimal("1.10"),
+            uuid.UUID(int=5), CronTrigger(hour=8, timezone="UTC"),
+        ]  # fmt: skip
+        _, found = self.restored(args=values, kwargs={"sep": values})
+        self.assertEqual((list(found.args), found.kwargs), (values, {"sep": values}))
+        self.assertEqual([type(value) for value in found.args], [type(value) for value in values])
+        self.assertEqual([getattr(value, "fold", 0) for value in found.args], [getattr(value, "fold", 0) for value in values])
+        _, found = self.restored(args=[float("nan")])
+        self.assertNotEqual(found.args[0], found.args[0])
+
+    def test_refuses_what_it_cannot_keep_and_names_it(self):
+        ours, inside = object(), []
+        inside.append(inside)
+        table = [
+            (
+                {"args": [1, ours]},
+                r"^TypeError: args\[1\]=<object .*>: a object can't be kept in a record; give None, numbers, .* serializer= that can$",
+            ),
+            ({"kwargs": {"sep": [{"x": {3j}}]}}, r"^TypeError: kwargs\['sep'\]\[0\]\['x'\]\[0\]=3j: a complex can't be kept"),
+            ({"args": [SEVEN]}, r"^TypeError: args\[0\]=.*: a Number can't be kept"),
+            ({"args": [inside]}, r"^TypeError: args(\[0\])+: nested more than 100 levels deep, or inside itself; a record can't keep that$"),
+            (
+                {"fn": lambda *a, **k: None},
+                r"^ValueError: fn=<function .*: a record keeps only the name of a function, and '.*<lambda>' does not lead back to this one;",
+            ),
+            ({"fn": functools.partial(print, 1)}, "^ValueError: fn=functools.partial"),
+            ({"fn": [].append, "args": [1]}, "^ValueError: fn=<built-in method append"),
+            ({"trigger": CronTrigger(hour=1, timezone=Odd())}, "^TypeError: trigger: timezone=<odd>: a time zone without a name can't be kept"),
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(f"{folder}/a")})
+            for options, expected in table:
+                with self.subTest(expected):
+                    self.assertRegex(complaint(scheduler.add_job, **{"fn": print, **options}), expected)
+            self.assertEqual(scheduler.get_jobs(), [])
+
+    def test_keeps_every_trigger(self):
+        triggers = [
+            DateTrigger("2026-01-02 03:04"),
+            DateTrigger(datetime(2026, 1, 2, tzinfo=UTC), timezone="Asia/Kolkata"),
+            IntervalTrigger(hours=2),
+            IntervalTrigger(seconds=0.5, start_at="2026-01-01", end_at=date(2030, 1, 1), timezone="UTC", jitter=3),
+            CronTrigger(day="last sun", hour="*/2", jitter=1.5),
+            CronTrigger(minute=5, timezone=timezone(timedelta(hours=5, minutes=30))),
+            CronTrigger.from_crontab("0 9 * * 5L", timezone="America/New_York"),
+            CronTrigger(minute=5, timezone=asyncz._SYSTEM_ZONE),
+            AndTrigger([CronTrigger(hour=8), OrTrigger([CronTrigger(day=1), IntervalTrigger(days=1, timezone="UTC")])], jitter=2),
+            Sunrise("Paris"),
+            EveryNthHour(3),
+        ]
+        now = at("2026-11-23 12:00")
+        for trigger in triggers:
+            with self.subTest(repr(trigger)):
+                job, found = self.restored(trigger=trigger)
+                self.assertEqual((found.trigger, repr(found.trigger), type(found.trigger)), (job.trigger, repr(job.trigger), type(trigger)))
+                pairs = []
+                for one in (job.trigger, found.trigger):
+                    first = one._after_us(None, asyncz._to_us(now), self.scheduler.timezone)
+                    pairs.append((first, first and one._after_us(first + 12345, asyncz._to_us(now), self.scheduler.timezone)))
+                self.assertEqual(pairs[0], pairs[1])
+
+    def test_names_a_trigger_class_that_is_not_there(self):
+        kind = type("Soon", (BaseTrigger,), {"get_next_trigger_time": lambda self, previous_time, now: now, "record_name": "soon"})
+        job = self.scheduler.add_job(print, kind())
+        text = self.codec.encode(job)
+        other = type("Soon", (BaseTrigger,), {"get_next_trigger_time": lambda self, previous_time, now: now, "record_name": "soon"})
+        self.assertEqual(
+            complaint(self.codec.encode, job),
+            "TypeError: trigger: two trigger classes are called 'soon'; give one of them a record_name of its own, as a class attribute",
+        )
+        self.assertIsInstance(self.codec.decode(job.id, text).trigger, other)
+        text = text.replace('"soon"', '"later"')
+        self.assertEqual(
+            complaint(self.codec.decode, job.id, text),
+            "_Unreadable: the trigger type 'later' is not known here; define its class, or import the module that does",
+        )
+
+    def test_that_is_hostile_runs_nothing(self):
+        job = self.scheduler.add_job(print, "interval", hours=1, id="a")
+        good = self.codec.encode(job)
+        table = [
+            ("", "JSONDecodeError"),
+            ("5", "not a record"),
+            (good.replace('"v": 1', '"v": 99'), "version 99"),
+            (good.replace('"id": "a"', '"id": "b"'), "it is of another job"),
+            (good.replace('"type": "interval"', '"type": "os:system"'), "the trigger type 'os:system' is not known"),
+            (good.replace('"seconds": 3600', '"seconds": -1'), "ValueError: IntervalTrigger"),
+            (good.replace('"seconds": 3600', '"secnods": 1'), "TypeError"),
+            (good.replace('"args": []', '"args": [{"$object": "os:system"}]'), "the tag '$object' is not known"),
+            (good.replace('"args": []', '"args": ' + "[" * 100_000), "nested too deeply|JSONDecodeError|RecursionError"),
+            (good.replace('"coalesce": true', '"coalesce": 5'), "TypeError: coalesce=5"),
+            (good.replace('"coalesce": true, ', ""), "fields that are missing, or not known to this version: 'coalesce'"),
+            (good.replace('"coalesce": true', '"coalesce": true, "shell": "rm"'), "not known to this version: 'shell'"),
+            ("0" * 64 + " " + good, "it is signed, and this store has no secret"),
+        ]
+        for text, expected in table:
+            with self.subTest(expected):
+                self.assertRegex(
+                    complaint(self.codec.decode, "a", text), f"^_Unreadable: .*{re.escape(expected) if '|' not in expected else expected}"
+                )
+        signing = asyncz._Codec(None, b"secret", "test")
+        signed = signing.encode(job)
+        self.assertEqual(signing.decode("a", signed).id, "a")
+        with unittest.mock.patch.object(signing._json, "loads", side_effect=AssertionError("parsed before it was verified")):
+            for index in range(len(signed)):
+                with self.assertRaises(asyncz._Unreadable):
+                    signing.decode("a", signed[:index] + chr(ord(signed[index]) ^ 1) + signed[index + 1 :])
+            for text, reason in ((good, "it is not signed"), (signed + " ", "its signature is wrong")):
+                self.assertEqual(complaint(signing.decode, "a", text), f"_Unreadable: {reason}")
+            self.assertEqual(complaint(asyncz._Codec(None, b"secret", "elsewhere").decode, "a", signed), "_Unreadable: its signature is wrong")
+
+    def test_does_not_import_before_it_has_to(self):
+        job = self.scheduler.add_job(print, "interval", hours=1, id="a")
+        found = self.codec.decode("a", self.codec.encode(job).replace("builtins:print", "no_such_module:f"))
+        self.assertEqual((found.id, "no_such_module" in sys.modules), ("a", False))
+        self.assertRegex(complaint(lambda: found.fn), "^LookupError: fn='no_such_module:f': there is no module 'no_such_module'")
+
+
+class Number(int):
+    pass
+
+
+SEVEN = Number(7)
+
+
+class Odd(tzinfo):
+    def utcoffset(self, dt):
+        return timedelta(hours=1)
+
+    def dst(self, dt):
+        return timedelta(0)
+
+    def tzname(self, dt):
+        return "odd"
+
+    def __repr__(self):
+        return "<odd>"
 
 
 class TestAStoreThatFails(VirtualTimeTestCase):
@@ -4183,7 +5401,7 @@ class TestConfigurationErrors(unittest.TestCase):
             ),
             (
                 lambda: asyncz.AsyncIOScheduler(stores={"a": 5}),
-                "stores.a=5: not a store; give an instance, or a dictionary with 'type' (one of 'memory') or 'class'",
+                "stores.a=5: not a store; give an instance, or a dictionary with 'type' (one of 'memory', 'mongo', 'mongodb', 'redis', 'sqlite') or 'class'",
             ),
             (
                 lambda: asyncz.AsyncIOScheduler(executors={"a": {"type": "asincio"}}),
