@@ -2806,7 +2806,7 @@ def _decided(op: _Op, entry: _Entry | None, now_us: int, lease_us: int) -> tuple
     if verb == "put":  # id, revision that is replaced or None, new revision, next run time, text
         known = None if entry is None or entry.over else entry.revision
         if known != op[2]:
-            repeated = entry is not None and known == op[3] and entry.text == op[5]
+            repeated = entry is not None and (known, entry.next_us, entry.text) == op[3:]
             return (True if repeated else None), entry
         last, runs = ("", {}) if entry is None else (entry.last, entry.runs)
         return True, _Entry(op[3], op[4], False, op[5], last, runs)
@@ -3235,7 +3235,8 @@ class _SharedStore(BaseStore):
 
     def _put(self, job: Job, replaced: int | None) -> bool:
         text = self._codec.encode(job)
-        revision = self._new_revision() if replaced is None else replaced + 1
+        # Not the next number: that is a claim's. Whoever asks again after a lost answer has to tell its own write from those of others.
+        revision = self._new_revision() if replaced is None else replaced + 2 + random.randrange(1 << 20)
         if not self._applied([("put", job.id, replaced, revision, job._due_us, text)])[0]:
             return False
         job._revision = revision
@@ -3407,34 +3408,31 @@ class SQLiteStore(_SharedStore):
         self._path = os.path.abspath(path)
         self._made = False
         super().__init__(f"sqlite:{self._path}", "asyncz", serializer, secret, lease, poll_interval)
-        self._forget_connections()
-
-    def _forget_connections(self) -> None:
-        self._local = threading.local()  # a connection for each thread
-        self._connections: dict[int, Any] = {}  # all of them, by thread
+        self._connections: dict[int, tuple[Any, tuple[int, int]]] = {}  # one for each thread, with the file that it is to
 
     def _after_fork(self) -> None:
         super()._after_fork()
-        _INHERITED.append((self._local, self._connections))  # neither used nor closed: that would release the parent's locks on the file
-        self._forget_connections()
+        _INHERITED.append(self._connections)  # neither used nor closed: that would release the parent's locks on the file
+        self._connections = {}
 
     def _server_us(self) -> int:
         return self._local_us()
 
     def _connection(self) -> Any:
-        connection = getattr(self._local, "connection", None)
-        if connection is None or self._moved(connection):
-            connection = self._local.connection = self._connected()
-            self._connections[threading.get_ident()] = connection
+        """Return the calling thread's connection. Raises FileNotFoundError where the file has been removed."""
+        thread = threading.get_ident()
+        known = self._connections.get(thread)
+        if known is not None:
+            if known[1] == self._inode():
+                return known[0]
+            known[0].close()  # another file has taken its place
+        connection = self._connected()
+        self._connections[thread] = connection, self._inode()
         return connection
 
-    def _moved(self, connection: Any) -> bool:
-        """Return whether the file that a connection is to has been replaced. Raises FileNotFoundError where it has been removed."""
+    def _inode(self) -> tuple[int, int]:
         found = os.stat(self._path)
-        if (found.st_dev, found.st_ino) == self._local.inode:
-            return False
-        connection.close()
-        return True
+        return found.st_dev, found.st_ino
 
     def _connected(self) -> Any:
         import pathlib  # here, because only this store needs them
@@ -3451,19 +3449,16 @@ class SQLiteStore(_SharedStore):
             connection.execute("PRAGMA synchronous=FULL")
             for statement in self._TABLES:
                 connection.execute(statement)
-            found = os.stat(self._path)
         except BaseException:
             connection.close()
             raise
-        self._local.inode = (found.st_dev, found.st_ino)
         self._made = True
         return connection
 
     def _close_connection(self) -> None:
-        connection = self._connections.pop(threading.get_ident(), None)
-        if connection is not None:
-            connection.close()
-            self._local.connection = None
+        known = self._connections.pop(threading.get_ident(), None)
+        if known is not None:
+            known[0].close()
 
     def shutdown(self) -> None:
         """Close the connections to the file."""
@@ -3471,9 +3466,7 @@ class SQLiteStore(_SharedStore):
         super().shutdown()
         self._made = False
         for thread in [thread for thread in self._connections if thread != leases]:  # that thread closes its own, when it has said all
-            self._connections.pop(thread).close()
-        if leases is None or leases not in self._connections:
-            self._local = threading.local()
+            self._connections.pop(thread)[0].close()
 
     def _applied(self, ops: list[_Op]) -> list[Any]:
         with self._transaction() as connection:
@@ -3621,7 +3614,7 @@ for i = 1, #KEYS / 2 - 1 do
       redis.call('HSET', job, 'rev', b, 'next', c, 'over', '', 'def', d)
       schedule(id, c, false)
       answer = '1'
-    elseif known == b and redis.call('HGET', job, 'def') == d then
+    elseif known == b and following == c and redis.call('HGET', job, 'def') == d then
       answer = '1'
     end
   elseif verb == 'delete' then

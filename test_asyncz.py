@@ -4295,6 +4295,7 @@ class SharedStoreContract(StoreContract):
         scheduler, store = self.add_scheduler()
         store._place = "somewhere else"  # as in another process, nobody tells the others
         scheduler.pause()
+        await asyncio.sleep(1)
         for seconds, expected in ((50, []), (11, ["a"])):
             scheduler.add_job(note, args=["a"], id="a", replace_existing=True)
             await asyncio.sleep(seconds)
@@ -4801,8 +4802,13 @@ class TestAClient(unittest.TestCase):
         for name in ("redis.asyncio", "pymongo"):
             with self.subTest(name), contextlib.suppress(unittest.SkipTest):
                 module = package(name)
-                client = module.Redis() if name == "redis.asyncio" else module.AsyncMongoClient("mongodb://localhost:1")
-                self.assertIn("an asyncio client", complaint(asyncz.RedisStore if name == "redis.asyncio" else asyncz.MongoDBStore, client))
+                kind = module.Redis if name == "redis.asyncio" else module.AsyncMongoClient
+
+                async def made(kind=kind):
+                    return kind()
+
+                store = asyncz.RedisStore if name == "redis.asyncio" else asyncz.MongoDBStore
+                self.assertIn("an asyncio client", complaint(store, asyncio.run(made())))
 
 
 # --- Faults: real processes, servers and files ---
@@ -4927,7 +4933,7 @@ class FaultTestCase(unittest.TestCase):
     def start(self, store, **options):
         self.scheduler = asyncz.AsyncIOScheduler(stores={"memory": asyncz.MemoryStore(), "default": store}, store_retry_interval=0.5, **options)
         self.scheduler.add_job(act, "interval", seconds=0.05, args=["beat"], store="memory")
-        self.scheduler.add_job(act, "interval", seconds=0.2, args=["run"], id="run", coalesce=False)
+        self.scheduler.add_job(act, "interval", seconds=0.2, args=["run"], id="run", coalesce=False, max_instances=100)
         self.scheduler.start()
         self.addCleanup(self.scheduler.shutdown, wait=False)
 
