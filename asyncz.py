@@ -4312,9 +4312,9 @@ class ProcessPoolExecutor(_BuiltinExecutor):
         if pool is None:
             return
         processes: list[Any] = [*(getattr(pool, "_processes", None) or {}).values()]
-        pool.shutdown(wait=False, cancel_futures=True)
         for process in () if wait else processes:
             process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)  # idle or terminated, they end at once; a pool left alone can fail at the exit of Python
 
     def do_send_job(self, job: Job, run_times: list[datetime]) -> Any:
         """Run the job once for each of `run_times`, oldest first; return a future that is done when they are."""
@@ -4366,6 +4366,8 @@ class ProcessPoolExecutor(_BuiltinExecutor):
     def _on_done(self, run: _Run, times_us: Iterator[int], due_us: int, over: Callable[[], None], future: Future[Any]) -> None:
         from concurrent.futures.process import BrokenProcessPool
 
+        if run.state is _RunState.OVER:  # abandoned
+            return
         try:
             value = future.result()
         except BaseException as error:

@@ -5073,19 +5073,35 @@ class TestAFileThatIsNotWell(FaultTestCase):
         self.assertEqual(done.stdout, "child\nTrue True True\nok\n", done.stderr)
 
     def test_is_whole_at_whatever_instant_the_power_goes(self):
-        path = pathlib.Path(self.folder.name, "jobs")
-        self.start(asyncz.SQLiteStore(path, poll_interval=0.1))
-        self.scheduler.add_job(act, "interval", seconds=0.01, args=["run"], id="busy")
-        states = set()
-        for number in range(40):
-            copied = pathlib.Path(self.folder.name, f"copy{number}")
-            for suffix in ("-journal", "-wal", ""):  # the journal first: a copy is not made in one instant
-                with contextlib.suppress(FileNotFoundError):
-                    shutil.copy(f"{path}{suffix}", f"{copied}{suffix}")
-            if copied.stat().st_size:
-                with contextlib.closing(sqlite3.connect(copied)) as connection, contextlib.suppress(sqlite3.OperationalError):
-                    states.add(connection.execute("PRAGMA integrity_check").fetchone()[0])
-        self.assertEqual(states, {"ok"})
+        code = """
+            import asyncz
+            async def work():
+                pass
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore("jobs")})
+            for number in range(5):
+                scheduler.add_job(work, "interval", seconds=0.01, id=str(number))
+            scheduler.run()
+        """
+        path, states = pathlib.Path(self.folder.name, "jobs"), []
+        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        command = [sys.executable, "-c", textwrap.dedent(code)]
+        with subprocess.Popen(command, cwd=self.folder.name, env=environment, stderr=subprocess.DEVNULL) as process:
+            try:
+                self.assertTrue(wait_until(lambda: path.exists() and path.stat().st_size > 20_000))
+                for number in range(20):
+                    time.sleep(0.02)
+                    process.send_signal(signal.SIGSTOP)  # an instant that lasts until all is copied
+                    copied = pathlib.Path(self.folder.name, f"copy{number}")
+                    for suffix in ("", "-journal", "-wal"):
+                        with contextlib.suppress(FileNotFoundError):
+                            shutil.copy(f"{path}{suffix}", f"{copied}{suffix}")
+                    process.send_signal(signal.SIGCONT)
+                    with contextlib.closing(sqlite3.connect(copied)) as connection:
+                        found = connection.execute("PRAGMA integrity_check").fetchone()[0]
+                        states.append((found, connection.execute("SELECT count(*) FROM jobs").fetchone()[0]))
+            finally:
+                process.kill()
+        self.assertEqual(set(states), {("ok", 5)})
 
 
 class TestASlowSharedStore(unittest.IsolatedAsyncioTestCase):
