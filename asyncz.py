@@ -392,10 +392,10 @@ class _Offsets:
     """The UTC offsets of one time zone, in seconds, as segments of constant offset.
 
     Found by asking the zone for the offset at instants a week apart and halving where it differs: `tzinfo` has no list of its changes, and
-    since 1970 no zone has gone there and back within a week. Computed in blocks of half a year, when needed, and kept.
+    since 1970 no zone has gone there and back within a week. Computed in blocks of twelve days, when needed, and kept.
     """
 
-    _BLOCK_BITS = 24
+    _BLOCK_BITS = 20
     _WEEK = 7 * _DAY
 
     def __init__(self, zone: tzinfo) -> None:
@@ -408,7 +408,7 @@ class _Offsets:
 
     def segment(self, second: int) -> _Segment:
         """Return the segment of the instant `second`. It may end where its block does, with the same offset after it."""
-        latest = self._latest  # a speed-up: schedules ask again and again for the same half year
+        latest = self._latest  # a speed-up: schedules ask again and again for the same days
         if latest[0] <= second < latest[1]:
             return latest
         number = second >> self._BLOCK_BITS
@@ -1290,7 +1290,8 @@ class CronTrigger(_BuiltinTrigger):
                 return wall - offset
             if end >= _LAST_SECOND:
                 return None
-            second = end
+            # Nothing matches between `searched` and `wall`; but what was before `searched` may be repeated when this segment ends.
+            second = end if searched > end + offset - _DAY else max(end, wall - 2 * _DAY)
 
     def _arguments(self) -> dict[str, Any]:
         if self.crontab is not None:

@@ -37,8 +37,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
 
 import asyncz  # noqa: E402
 
-LEASE = 2.0
-GRACE_SECONDS = 4 * LEASE  # after the last kill, for what is left to be taken over
 RECORD: list[int] = []  # the file of the record, in a worker
 Key = tuple[str, str]  # a job and a time at which it was due
 
@@ -76,8 +74,8 @@ def hear(event: asyncz.JobEvent) -> None:
         write("interrupted", event.job_id, event.scheduled_run_time, event.exception.owner)
 
 
-def make_store(kind: str, place: str) -> asyncz.BaseStore:
-    options = {"lease": LEASE, "poll_interval": 0.2}
+def make_store(kind: str, place: str, lease: float) -> asyncz.BaseStore:
+    options = {"lease": lease, "poll_interval": 0.2}
     if kind == "sqlite":
         return asyncz.SQLiteStore(place, **options)
     import redis
@@ -87,10 +85,10 @@ def make_store(kind: str, place: str) -> asyncz.BaseStore:
     return asyncz.RedisStore(redis.Redis(port=int(port), socket_timeout=5, **account), "soak", **options)
 
 
-def work(kind: str, place: str, log: str) -> None:
+def work(kind: str, place: str, lease: str, log: str) -> None:
     RECORD.append(os.open(log, os.O_WRONLY | os.O_APPEND))
     asyncz.logging.disable(asyncz.logging.CRITICAL)
-    scheduler = asyncz.AsyncIOScheduler(stores={"default": make_store(kind, place)}, timezone="UTC", store_retry_interval=1.0)
+    scheduler = asyncz.AsyncIOScheduler(stores={"default": make_store(kind, place, float(lease))}, timezone="UTC", store_retry_interval=1.0)
     scheduler.add_listener(hear, asyncz.JOB_ERROR | asyncz.JOB_MISSED | asyncz.JOB_MAX_INSTANCES)
     scheduler.run()
 
@@ -177,7 +175,7 @@ class Loop:
         Path(self.log).touch()
         began = time.time()
         start = datetime.fromtimestamp(int(began) + 2, timezone.utc)
-        intervals = add_jobs(make_store(self.kind, self.place), self.options.jobs, start)
+        intervals = add_jobs(make_store(self.kind, self.place, self.options.lease), self.options.jobs, start)
         for _ in range(self.options.processes):
             self._start_worker()
         end = time.time() + self.options.seconds
@@ -186,7 +184,7 @@ class Loop:
             time.sleep(chance.uniform(0.5, 1.5) * self.options.every)
             self._inject(chance)
         last = time.time()
-        time.sleep(GRACE_SECONDS)
+        time.sleep(2 * self.options.lease + 4)  # what is left is taken over
         for worker in self.workers:
             worker.send_signal(signal.SIGTERM)
         for worker in self.workers:
@@ -207,7 +205,7 @@ class Loop:
             self.server.forbid_scripts()
 
     def _start_worker(self) -> None:
-        arguments = [sys.executable, __file__, "--worker", self.kind, self.place, self.log]
+        arguments = [sys.executable, __file__, "--worker", self.kind, self.place, str(self.options.lease), self.log]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).resolve().parent)])}
         self.workers.append(subprocess.Popen(arguments, env=environment))
 
@@ -221,7 +219,7 @@ class Loop:
         worker = chance.choice(self.workers)
         if self.fault == "freeze":
             worker.send_signal(signal.SIGSTOP)
-            time.sleep(LEASE * chance.choice([0.5, 2]))
+            time.sleep(self.options.lease * chance.choice([0.5, 2]))
             worker.send_signal(signal.SIGCONT)
             return
         worker.kill()
@@ -269,6 +267,7 @@ class Loop:
             "repeated": sum(len(calls) - 1 for calls in begun.values()),
             "doubled": len(doubled),
             "lost": len(lost),
+            "doubled without recover": sum(not recovers(int(job_id[3:])) for job_id, _ in doubled),
             "examples": [str(example) for example in (doubled + lost)[:5]],
         }
 
@@ -297,7 +296,7 @@ def main() -> int:
     if sys.argv[1:2] == ["--worker"]:
         import soak  # as the jobs' records name it; this copy is __main__
 
-        soak.work(*sys.argv[2:5])
+        soak.work(*sys.argv[2:6])
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--store", choices=("sqlite", "redis", "redis-watch", "all"), default="all")
@@ -306,12 +305,13 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=3.0, help="seconds from one fault to the next, on average")
     parser.add_argument("--processes", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=200)
+    parser.add_argument("--lease", type=float, default=10.0, help="seconds; a process that stalls for longer counts as dead")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json")
     options = parser.parse_args()
     if options.short:
-        options.seconds, options.every, options.jobs, options.fault = 5.0, 0.5, 40, "all"
+        options.seconds, options.every, options.jobs, options.fault, options.lease = 5.0, 0.5, 40, "all", 3.0
     stores = ("sqlite", "redis", "redis-watch") if options.store == "all" else (options.store,)
     faults = ("kill", "freeze", "server") if options.fault == "all" else (options.fault,)
     results: list[dict[str, object]] = []
