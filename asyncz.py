@@ -607,7 +607,7 @@ _USER_TRIGGERS: weakref.WeakValueDictionary[str, type[BaseTrigger]] = weakref.We
 class BaseTrigger(ABC):
     """What decides when a job runs. A subclass of your own implements `get_next_trigger_time`."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ()
     record_name: str | None = None  # what a record calls the class of a user's trigger; the name of the class where not given
     _jitter_us = 0
 
@@ -653,8 +653,11 @@ class BaseTrigger(ABC):
             return following
         return following + random.randrange(self._jitter_us + 1)
 
-    def _bound(self, zone: tzinfo, now_us: int) -> BaseTrigger:
-        """Return this trigger with what its arguments left open settled: the time zone, and where it starts."""
+    def _bound(self, zone: tzinfo, now_us: int, owned: bool = False) -> BaseTrigger:
+        """Return this trigger with what its arguments left open settled: the time zone, and where it starts.
+
+        owned: nobody else has it, so it need not be copied.
+        """
         return self
 
     def _unbound(self) -> BaseTrigger:
@@ -771,20 +774,22 @@ class _BuiltinTrigger(BaseTrigger):
             return None
         return _from_us(following + (random.randrange(self._jitter_us + 1) if self._jitter_us else 0), self.timezone)
 
-    def _bound(self, zone: tzinfo, now_us: int) -> BaseTrigger:
-        if self._zone_given or str(self.timezone) == str(zone):
+    def _bound(self, zone: tzinfo, now_us: int, owned: bool = False) -> BaseTrigger:
+        if self._zone_given or self.timezone is zone or str(self.timezone) == str(zone):
             return self
-        bound = self._copy()
+        bound = self if owned else self._copy()
         bound.timezone = zone
         bound._set_bounds()
         return bound
 
     def _copy(self) -> _BuiltinTrigger:
-        twin = type(self).__new__(type(self))
-        ours = [name for kind in type(self).__mro__ if kind.__module__ == __name__ for name in vars(kind).get("__slots__", ())]
-        state = {name: getattr(self, name) for name in ours if name != "__weakref__" and hasattr(self, name)}
-        for name, value in {**state, **self._own_attributes()}.items():
-            setattr(twin, name, value)
+        kind = type(self)
+        twin = kind.__new__(kind)
+        for name in _slots_of(kind):
+            setattr(twin, name, getattr(self, name))
+        if kind.__module__ != __name__:
+            for name, value in self._own_attributes().items():
+                setattr(twin, name, value)
         return twin
 
     def _options(self) -> dict[str, Any]:
@@ -803,6 +808,11 @@ class _BuiltinTrigger(BaseTrigger):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remade, (type(self), self._arguments(), self._own_attributes(), self._binding())
+
+
+@functools.cache
+def _slots_of(kind: type[BaseTrigger]) -> tuple[str, ...]:
+    return tuple(name for base in kind.__mro__ if base.__module__ == __name__ for name in vars(base).get("__slots__", ()))
 
 
 def _remade(kind: type[BaseTrigger], arguments: dict[str, Any], own: dict[str, Any], binding: dict[str, Any]) -> BaseTrigger:
@@ -911,11 +921,12 @@ class IntervalTrigger(_BuiltinTrigger):
         last = max(due_us, limit - (limit - anchor) % self._step_us)
         return last, self._next_us(last, now_us, zone)
 
-    def _bound(self, zone: tzinfo, now_us: int) -> BaseTrigger:
-        bound = cast(IntervalTrigger, super()._bound(zone, now_us))
+    def _bound(self, zone: tzinfo, now_us: int, owned: bool = False) -> BaseTrigger:
+        bound = cast(IntervalTrigger, super()._bound(zone, now_us, owned))
         if self._start_us is not None or self._anchor_us is not None:
             return bound
-        bound = cast(IntervalTrigger, self._copy()) if bound is self else bound
+        if bound is self and not owned:
+            bound = cast(IntervalTrigger, self._copy())
         bound._anchor_us = now_us
         return bound
 
@@ -945,14 +956,14 @@ def _shortest(number: float) -> float:
 def _interval_us(units: dict[str, Any]) -> int:
     seconds: float = 0
     for unit, value in units.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if value.__class__ is not int and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise TypeError(f"{unit}={value!r}: not a number; give a number of {unit}, such as {unit}=2")
         seconds += value * _INTERVAL_UNITS[unit]
-    given = ", ".join(f"{unit}={value!r}" for unit, value in units.items() if value) or "no argument"
-    if not seconds * _SECOND_US < 2**62:
-        raise ValueError(f"IntervalTrigger: {given}: the interval is too long")
-    interval_us = round(seconds * _SECOND_US)
-    if interval_us <= 0:
+    interval_us = round(seconds * _SECOND_US) if seconds * _SECOND_US < 2**62 else None
+    if interval_us is None or interval_us <= 0:
+        given = ", ".join(f"{unit}={value!r}" for unit, value in units.items() if value) or "no argument"
+        if interval_us is None:
+            raise ValueError(f"IntervalTrigger: {given}: the interval is too long")
         raise ValueError(f"IntervalTrigger: {given}: the interval is {seconds:g} seconds; it must be more than zero, as in minutes=5")
     return interval_us
 
@@ -1348,7 +1359,7 @@ class _CombinedTrigger(_BuiltinTrigger):
                 raise ValueError(f"{name}: {trigger!r} has a jitter, which would hide its run times; give the jitter to the {name}")
         super().__init__(None, None, next((zone for zone in map(_zone_of, self.triggers) if zone is not None), None), jitter)
 
-    def _bound(self, zone: tzinfo, now_us: int) -> BaseTrigger:
+    def _bound(self, zone: tzinfo, now_us: int, owned: bool = False) -> BaseTrigger:
         members = [trigger._bound(zone, now_us) for trigger in self.triggers]
         if all(member is trigger for member, trigger in zip(members, self.triggers)):
             return self
@@ -1421,12 +1432,16 @@ _TRIGGERS: dict[str, Callable[..., BaseTrigger]] = {"date": DateTrigger, "interv
 # revisions, so that a change and a claim at the same instant can't both win.
 
 
+_NO_KWARGS: Mapping[str, Any] = {}  # shared by all jobs without; nobody changes it
+
+
 class _Callee:
     """What is known of a callable: whether it is a coroutine function, its reference, and which calls fit its signature."""
 
-    __slots__ = ("is_coroutine", "name", "reference", "shapes")
+    __slots__ = ("is_coroutine", "name", "reference", "shapes", "yields")
 
     def __init__(self, fn: Callable[..., Any]) -> None:
+        self.yields = _is_generator_function(fn)
         self.is_coroutine = _is_coroutine_function(fn)
         target = _unwrapped(fn)
         self.name: str = getattr(target, "__qualname__", None) or type(target).__qualname__
@@ -1438,6 +1453,16 @@ _CALLEES: weakref.WeakKeyDictionary[Callable[..., Any], _Callee] = weakref.WeakK
 
 
 def _callee(fn: Callable[..., Any]) -> _Callee:
+    if _LATEST["fn"] is not fn:
+        callee = _found_callee(fn)
+        _LATEST.update(fn=fn, callee=callee, call=(fn, (), _NO_KWARGS, callee.is_coroutine))
+    return cast(_Callee, _LATEST["callee"])
+
+
+_LATEST: dict[str, Any] = {"fn": None}  # a speed-up: jobs of one function are added one after the other; those without arguments share the call
+
+
+def _found_callee(fn: Callable[..., Any]) -> _Callee:
     try:
         found = _CALLEES.get(fn)
         if found is None:
@@ -1460,15 +1485,19 @@ def _is_coroutine_function(fn: Any) -> bool:
     return inspect.iscoroutinefunction(target) or inspect.iscoroutinefunction(getattr(target, "__call__", None))
 
 
+def _is_generator_function(fn: Any) -> bool:
+    target = _unwrapped(fn)
+    called = target if inspect.isclass(target) else getattr(target, "__call__", None)
+    return any(inspect.isgeneratorfunction(part) or inspect.isasyncgenfunction(part) for part in (target, called))
+
+
 def _check_callable(fn: object) -> Callable[..., Any]:
     """Return the callable that `fn` is, or names as 'package.module:some.object'."""
     if isinstance(fn, str):
         fn = _resolved(fn, "fn")
     if not callable(fn):
         raise TypeError(f"fn={fn!r}: not callable; give a function, or a reference such as 'package.module:function'")
-    target = _unwrapped(fn)
-    called = target if inspect.isclass(target) else getattr(target, "__call__", None)
-    if any(inspect.isgeneratorfunction(part) or inspect.isasyncgenfunction(part) for part in (target, called)):
+    if _callee(fn).yields:
         raise TypeError(f"fn={fn!r}: a generator function, of which a call runs nothing; give a plain or coroutine function")
     return fn
 
@@ -1527,7 +1556,6 @@ class Job:
     """
 
     __slots__ = (
-        "__weakref__",
         "_call",
         "_due_us",
         "_entry",
@@ -1664,7 +1692,7 @@ class Job:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a custom store that copies or pickles jobs is to keep; the scheduler is not part of it."""
-        left_out = ("__weakref__", "_scheduler", "_entry", "pending")
+        left_out = ("_scheduler", "_entry", "pending")
         return {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
@@ -1769,7 +1797,6 @@ def _check_grace(value: Any) -> float | None:
     return value
 
 
-_NO_KWARGS: Mapping[str, Any] = {}  # shared by all jobs without; nobody changes it
 _OPTION_CHECKS: dict[str, Callable[[Any], Any]] = {
     "fn": _check_callable,
     "args": _check_args,
@@ -1900,24 +1927,17 @@ class _RunState(Enum):
 class _Run:
     """One run from its claim to its end."""
 
-    __slots__ = (
-        "attempt",
-        "call",
-        "cursor_us",
-        "future",
-        "handed_back",
-        "job",
-        "last_us",
-        "removed",
-        "scheduler",
-        "started_us",
-        "state",
-        "stop_us",
-        "store",
-        "task",
-        "ticket",
-        "trigger",
-    )
+    # What most runs never change stays with the class: a run is made for every due job.
+    state = _RunState.CLAIMED
+    attempt = 1
+    started_us = 0  # when its latest call began
+    removed = False  # the claim removed the job, since its schedule was over
+    handed_back = False  # what is left of it is to be due again
+    abandoned = False  # a shutdown did not wait for it
+    reports_here = False  # it runs on the scheduler's own thread, and need not post what it reports
+    ticket: _Ticket | None = None  # the run as a shared store has it; None also when it is somebody else's by now
+    task: asyncio.Future[Any] | None = None  # what to cancel, where there is something
+    future: Future[Any] | None = None  # whom `run_job` promised the result
 
     def __init__(self, scheduler: _RunMethods, store: BaseStore, job: Job, first_us: int, last_us: int) -> None:
         self.scheduler = scheduler
@@ -1927,14 +1947,6 @@ class _Run:
         self.cursor_us: int | None = first_us  # the next time to run; None after the last
         self.last_us = last_us
         self.stop_us = last_us  # how far `call_plain` and `call_coroutine` go; the last, except for a custom executor
-        self.state = _RunState.CLAIMED
-        self.removed = False  # the claim removed the job, since its schedule was over
-        self.ticket: _Ticket | None = None  # the run as a shared store has it; None also when it is somebody else's by now
-        self.handed_back = False  # what is left of it is to be due again
-        self.started_us = 0  # when its latest call began
-        self.attempt = 1
-        self.task: asyncio.Future[Any] | None = None  # what to cancel, where there is something
-        self.future: Future[Any] | None = None  # whom `run_job` promised the result
 
     def times_us(self) -> Iterator[int]:
         """Yield the times from the cursor to the last, without moving it."""
@@ -1949,22 +1961,35 @@ class _Run:
         following = self.trigger._after_us(current_us, current_us, self.scheduler.timezone)
         return following if following is not None and following <= self.last_us else None
 
-    def times_to_run_us(self) -> Iterator[int]:
-        """Move the cursor over the times up to `stop_us`, and yield those that are not later than the job's grace time by now."""
-        while self.cursor_us is not None and self.cursor_us <= self.stop_us:
+    def time_to_run_us(self) -> int | None:
+        """Return the time at the cursor, after moving it over those that are later than the job's grace time by now; None at the end."""
+        while True:
             current = self.cursor_us
-            if self.future is None and self.scheduler._is_late(self.store, self.job, current):
-                self.scheduler._on_missed(self, current)
-            else:
-                self.started_us = self.scheduler._clock.now_us()
-                yield current
-            if self.has_left():
-                return
-            self.cursor_us = self.time_after_us(current)
-            if self.cursor_us is not None:
-                self.scheduler._ease()
-                if not self.scheduler._goes_on(self):
-                    self.hand_back()
+            if current is None or current > self.stop_us or self.handed_back:
+                return None
+            scheduler = self.scheduler
+            if self.job.mistrigger_grace_time is None or self.future is not None or not scheduler._is_late(self.store, self.job, current):
+                self.started_us = scheduler._clock.now_us()
+                return current
+            scheduler._on_missed(self, current)
+            self.move_on()
+
+    def move_on(self) -> None:
+        """Move the cursor to the next time, after the one there has run or was missed."""
+        current = self.cursor_us
+        if current is None or self.handed_back:
+            return
+        self.cursor_us = self.time_after_us(current) if current < self.last_us else None
+        if self.cursor_us is not None:
+            self.scheduler._ease()
+            if not self.scheduler._goes_on(self):
+                self.hand_back()
+
+    def times_to_run_us(self) -> Iterator[int]:
+        """Yield the times that are to run, and move on after each."""
+        while (current := self.time_to_run_us()) is not None:
+            yield current
+            self.move_on()
 
     def hand_back(self) -> None:
         """Make what is left, from the cursor on, due again: after the next start, or for another scheduler."""
@@ -2025,7 +2050,7 @@ class _Run:
                 self.call_plain()
             finally:
                 self.scheduler._on_over(self)
-                if self.state is _RunState.OVER:
+                if self.abandoned:
                     self.finish_late()
 
     def finish_late(self) -> None:
@@ -2035,12 +2060,13 @@ class _Run:
             ticket.outbox.submit(("finish", ticket.job_id, ticket, ""))
 
     async def run_coroutine(self) -> None:
-        """The same for a coroutine function."""
+        """The same for a coroutine function, in a task of the scheduler's loop."""
         if self.scheduler._begin(self):
+            self.reports_here = True
             try:
                 await self.call_coroutine()
             finally:
-                self.scheduler._on_over(self)
+                self.scheduler._note_over(self)
 
     def refuse(self, error: BaseException) -> None:
         """Be over with an error, without a call."""
@@ -2077,12 +2103,14 @@ class _Run:
         """The same for a coroutine function; only what has to end the task, such as its cancellation, leaves this method."""
         fn, args, kwargs, _ = self.call
         _CURRENT.set(self)  # in the context of the run's own task
-        breath = time.monotonic()
+        breath = None
         try:
-            for due_us in self.times_to_run_us():
-                if due_us < self.last_us and time.monotonic() - breath > _PASS_SECONDS:  # a coroutine that never waits
-                    await asyncio.sleep(0)
-                    breath = time.monotonic()
+            while (due_us := self.time_to_run_us()) is not None:
+                if due_us < self.last_us:  # a backlog; a coroutine that never waits must let the loop breathe
+                    breath = breath or time.monotonic()
+                    if time.monotonic() - breath > _PASS_SECONDS:
+                        await asyncio.sleep(0)
+                        breath = time.monotonic()
                 if self.ticket is not None and not await self.begins(due_us):
                     return
                 try:
@@ -2098,6 +2126,7 @@ class _Run:
                         raise
                 else:
                     self.scheduler._on_executed(self, due_us, value)
+                self.move_on()
         except Exception as error:  # the trigger's, in a backlog
             self.scheduler._on_error(self, self.last_us, error)
 
@@ -2460,6 +2489,9 @@ def _reference_to(job: Job) -> str:
 # What can't be run here (a trigger that raises, an executor that is not there) is set aside for a minute and kept, never deleted.
 
 
+_Wanted = Callable[[Job, int], "_Claim | None"]
+
+
 class BaseStore(ABC):
     """Where jobs are kept. A subclass of your own implements the abstract methods; it then serves one scheduler.
 
@@ -2605,10 +2637,15 @@ class BaseStore(ABC):
             self.update_job(job)
             return True
 
-    def _claim_all(self, claims: list[_Claim]) -> Iterator[_Claim]:
-        """Claim what is due, and yield what was won, each before the next is tried: nothing that was won is lost if the store fails then."""
-        for claim in claims:
-            if self._claim(claim.job, claim.revision, claim.following_us):
+    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Claim]:
+        """Claim what is due, and yield what was won, each before the next is tried: nothing that was won is lost if the store fails then.
+
+        wanted: makes the claim of a due job, or None for one that can't be run.
+        """
+        now_us = clock.now_us()
+        for job in self._due(now_us, self._PAGE):
+            claim = wanted(job, now_us)
+            if claim is not None and self._claim(job, claim.revision, claim.following_us):
                 yield claim
 
     def _claim(self, job: Job, revision: int, due_us: int | None) -> bool:
@@ -2732,22 +2769,38 @@ class MemoryStore(BaseStore):
     def _lookup(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
 
-    def _due(self, now_us: int, limit: int) -> list[Job]:
-        # The first alone: it stays in the queue until its claim moves it on, so that nothing is lost if the pass ends between the two.
+    def _put(self, job: Job, replaced: int | None) -> bool:
+        if replaced is not None:
+            return super()._put(job, replaced)
         with self._lock:
-            head = self._head()
-            return [head[2]] if head is not None and head[0] <= now_us else []
+            if job.id in self._jobs:
+                return False
+            self._jobs[job.id] = job
+            self._enqueue(job, job._due_us)
+            return True
+
+    def _revision(self, job_id: str) -> int | None:
+        job = self._jobs.get(job_id)
+        return None if job is None else job._revision
+
+    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Claim]:
+        # A job stays in the queue until its claim moves it on, so that nothing is lost if the pass ends between the two.
+        now_us = clock.now_us()
+        while (head := self._head()) is not None and head[0] <= now_us:
+            claim = wanted(head[2], now_us)
+            if claim is not None and self._claim(head[2], claim.revision, claim.following_us):
+                yield claim
 
     def _next_due_us(self) -> int | None:
-        with self._lock:
-            head = self._head()
-            return None if head is None else head[0]
+        head = self._head()
+        return None if head is None else head[0]
 
     def _head(self) -> tuple[int, int, Job] | None:
-        queue = self._queue
-        while queue and queue[0][2]._entry is not queue[0]:
-            heapq.heappop(queue)
-        return queue[0] if queue else None
+        with self._lock:
+            queue = self._queue
+            while queue and queue[0][2]._entry is not queue[0]:
+                heapq.heappop(queue)
+            return queue[0] if queue else None
 
     def _set_job_aside(self, job: Job, until_us: int) -> bool:
         with self._lock:
@@ -2769,9 +2822,16 @@ class MemoryStore(BaseStore):
                 return False
             job._revision = revision + 1
             job._due_us = due_us
+            queue = self._queue
             if due_us is None:
                 job._entry = None
                 del self._jobs[job.id]
+                if queue and queue[0][2] is job:
+                    heapq.heappop(queue)
+            elif queue and queue[0] is job._entry:  # as it is in a pass: one step instead of two
+                self._counter += 1
+                job._entry = entry = (due_us, self._counter, job)
+                heapq.heapreplace(queue, entry)
             else:
                 self._enqueue(job, due_us)
             return True
@@ -3296,7 +3356,14 @@ class _SharedStore(BaseStore):
         soon = self._local_us() + self._poll_us
         return soon if self._following_us is None else min(soon, self._following_us - (self._ahead_us or 0))
 
-    def _claim_all(self, claims: list[_Claim]) -> Iterator[_Claim]:
+    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Claim]:
+        due = self._due(clock.now_us(), self._PAGE)
+        now_us = self._now_us(clock)
+        claims = [claim for job in due for claim in [wanted(job, now_us)] if claim is not None]
+        return self._won(claims)
+
+    def _won(self, claims: list[_Claim]) -> Iterator[_Claim]:
+        """Claim all in one go; yield what was won."""
         ops: list[_Op] = []
         outbox = self._outbox
         for claim in claims if outbox is not None else ():
@@ -4240,7 +4307,7 @@ class AsyncIOExecutor(_BuiltinExecutor):
 
     def _send(self, run: _Run) -> None:
         if run.call[3]:
-            run.task = self._scheduler._spawn(run.run_coroutine())
+            run.task = self._scheduler._start_run(run)
         else:
             self._workers.submit(run)
 
@@ -4397,7 +4464,7 @@ class DebugExecutor(_BuiltinExecutor):
 
     def _send(self, run: _Run) -> None:
         if run.call[3] and self._scheduler._loop is not None:
-            run.task = self._scheduler._spawn(run.run_coroutine())
+            run.task = self._scheduler._start_run(run)
         else:
             run.run_plain()
 
@@ -4561,7 +4628,10 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 class _Pending:
     """A job that was added while its store was not in use, and what its first run time is to be made of."""
 
-    def __init__(self, job: Job, options: dict[str, Any], trigger: BaseTrigger, first: object, replace: bool) -> None:
+    __slots__ = ("first", "job", "options", "owned", "replace", "trigger")
+
+    def __init__(self, job: Job, options: dict[str, Any], trigger: BaseTrigger, first: object, replace: bool, owned: bool = False) -> None:
+        self.owned = owned  # the trigger was made for this job alone
         self.job = job
         self.options = options  # those that were given; the others are the defaults of the scheduler when it starts
         self.trigger = trigger  # as it was given, not bound to a time zone or a start
@@ -4655,7 +4725,7 @@ class _JobMethods(ABC):
         made = _made_trigger(trigger, trigger_args, "add_job")
         job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), {"trigger": made})
         options["_reference"] = fn if isinstance(fn, str) else None
-        pending = _Pending(job, options, made, self._checked_first(next_run_time), replace_existing)
+        pending = _Pending(job, options, made, self._checked_first(next_run_time), replace_existing, made is not trigger)
         if not self._add_pending(pending):
             self._admit(pending)
         return job
@@ -4864,7 +4934,7 @@ class _JobMethods(ABC):
         now_us = store._now_us(self._clock) if store is not None and self._stores_open else self._clock.now_us()
         for name, value in {**self._job_defaults, **pending.options}.items():
             setattr(job, name, value)
-        job.trigger = pending.trigger._bound(self.timezone, now_us)
+        job.trigger = pending.trigger._bound(self.timezone, now_us, pending.owned and self.running)
         job._due_us = self._first_us(job.trigger, pending.first, now_us)
 
     def _first_us(self, trigger: BaseTrigger, first: Any, now_us: int) -> int | None:
@@ -4984,7 +5054,10 @@ class _JobMethods(ABC):
 
 def _made_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call:
     _check_arguments(fn, args, kwargs)
-    return fn, args, kwargs, _callee(fn).is_coroutine
+    callee = _callee(fn)
+    if not args and not kwargs and _LATEST["fn"] is fn:
+        return cast(_Call, _LATEST["call"])
+    return fn, args, kwargs, callee.is_coroutine
 
 
 def _random_id() -> str:
@@ -5041,18 +5114,21 @@ class _RunMethods(_JobMethods):
         """Make a run of a claim and send it to its executor, unless it is too late or too many are running."""
         job, first_us = claim.job, claim.last_us if claim.job.coalesce else claim.first_us
         run = _Run(self, store, job, first_us, claim.last_us)
-        run.removed, run.ticket = claim.following_us is None, claim.ticket
+        if claim.ticket is not None:
+            run.ticket = claim.ticket
+        if claim.following_us is None:
+            run.removed = True
         if self._state is SchedulerState.STATE_STOPPED and not claim.at_limit:  # since the claim
             run.hand_back()
             self._note_over(run)
             return
-        if run.removed:
+        if run.removed and self._listeners.mask & JOB_REMOVED:
             self._tell_job(JOB_REMOVED, job)
         if claim.at_limit or (run.ticket is None and self._instances.get((alias, job.id), 0) >= job.max_instances):
             self._logger.warning("job %r in store %r skipped: %d running already", job.id, alias, job.max_instances)
             self._tell_submission(JOB_MAX_INSTANCES, run)
             return
-        if self._is_late(store, job, first_us):
+        if job.mistrigger_grace_time is not None and self._is_late(store, job, first_us):
             self._jump_to_grace(run, store._now_us(self._clock))
         if run.cursor_us is not None:
             self._submit(alias, run)
@@ -5155,6 +5231,9 @@ class _RunMethods(_JobMethods):
                 self._logger.exception("internal error: %r raised", call)
         return bool(count)
 
+    def _start_run(self, run: _Run) -> asyncio.Task[Any]:
+        return self._spawn(run.run_coroutine())
+
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         coroutine.close()
         raise TypeError(f"{type(self).__name__} has no event loop; use a ThreadPoolExecutor")
@@ -5176,13 +5255,22 @@ class _RunMethods(_JobMethods):
         return grace is not None and store._now_us(self._clock) - due_us > grace * _SECOND_US
 
     def _on_missed(self, run: _Run, due_us: int) -> None:
-        self._post(self._note_missed, run, due_us)
+        if run.reports_here:
+            self._note_missed(run, due_us)
+        else:
+            self._post(self._note_missed, run, due_us)
 
     def _on_executed(self, run: _Run, due_us: int, value: Any) -> None:
-        self._post(self._note_executed, run, due_us, value)
+        if run.reports_here:
+            self._note_executed(run, due_us, value)
+        else:
+            self._post(self._note_executed, run, due_us, value)
 
     def _on_error(self, run: _Run, due_us: int, error: BaseException) -> None:
-        self._post(self._note_error, run, due_us, error)
+        if run.reports_here:
+            self._note_error(run, due_us, error)
+        else:
+            self._post(self._note_error, run, due_us, error)
 
     def _on_over(self, run: _Run) -> None:
         self._post(self._note_over, run)
@@ -5202,7 +5290,8 @@ class _RunMethods(_JobMethods):
             self._logger.debug("job %r in store %r: its run of %s was executed", job.id, job.store_alias, _shown(due_us, job._zone))
         if run.future is not None and not run.future.done():
             run.future.set_result(value)
-        self._tell_run(JOB_EXECUTED, job, due_us, value, None)
+        if self._listeners.mask & JOB_EXECUTED:
+            self._tell_run(JOB_EXECUTED, job, due_us, value, None)
 
     def _note_error(self, run: _Run, due_us: int, error: BaseException) -> None:
         if run.state is _RunState.OVER:
@@ -5221,14 +5310,21 @@ class _RunMethods(_JobMethods):
         if run.state is _RunState.OVER:
             return
         run.state = _RunState.OVER
-        self._let_go(run)
+        if run.ticket is not None:
+            self._let_go(run)
+        else:
+            self._forget(run)
+            if self._state is SchedulerState.STATE_STOPPED:
+                self._check_closed()
 
     def _let_go(self, run: _Run) -> None:
-        ticket, run.ticket = run.ticket, None
+        ticket = run.ticket
         if ticket is None:
             self._forget(run)
             self._check_closed()
-        elif run.handed_back:
+            return
+        run.ticket = None
+        if run.handed_back:
             at_us = run.last_us if run.cursor_us is None else run.cursor_us
             ticket.outbox.submit(("release", ticket.job_id, ticket, at_us), functools.partial(self._on_let_go, run))
         else:
@@ -5289,7 +5385,7 @@ class _RunMethods(_JobMethods):
     def _forget(self, run: _Run) -> None:
         run.state = _RunState.OVER
         if run in self._active:
-            self._active.discard(run)
+            self._active.remove(run)
             key = (run.job.store_alias, run.job.id)
             left = self._instances[key] - 1
             if left:
@@ -5594,7 +5690,8 @@ class BaseScheduler(_RunMethods):
     def _abandon(self, run: _Run) -> None:
         self._logger.warning("job %r in store %r: still running, abandoned; what it returns is ignored", run.job.id, run.job.store_alias)
         run.refuse_future(SchedulerNotRunningError(f"job {run.job.id!r} was abandoned: the scheduler was shut down"))
-        self._forget(run)  # its ticket stays: the store is told when it ends
+        run.abandoned = True  # its ticket stays: the store is told when it ends
+        self._forget(run)
 
     def _check_closed(self) -> None:
         """Let those go who wait for the end of a shutdown, when no run is left except those that wait themselves."""
@@ -5722,14 +5819,10 @@ class BaseScheduler(_RunMethods):
         if retry is not None and now_us < retry[1]:
             return retry[1]
         try:
-            more = True
-            while more and self._state is SchedulerState.STATE_RUNNING:
-                more = False
-                for claim in self._claim_due(alias, store, now_us):
-                    self._dispatch(alias, store, claim)
-                    more = not store._blocking
-                if self._clock.monotonic() >= until:
-                    return now_us
+            for claim in self._claim_due(alias, store, now_us):
+                self._dispatch(alias, store, claim)
+                if not store._blocking and (self._clock.monotonic() >= until or self._state is not SchedulerState.STATE_RUNNING):
+                    return now_us  # the rest is still due
             following = store._next_due_us()
         except Exception as error:
             return self._on_store_failed(alias, error, now_us)
@@ -5743,18 +5836,18 @@ class BaseScheduler(_RunMethods):
         if alias in self._recompute_asked:
             self._recompute_asked.discard(alias)
             self._recompute_all(store, now_us)
-        due = store._due(now_us, store._PAGE)
-        wanted = [claim for job in due for claim in [self._wanted(alias, store, job, store._now_us(self._clock))] if claim is not None]
-        return store._claim_all(wanted)
+        return store._claims(self._clock, functools.partial(self._wanted, alias, store))
 
     def _wanted(self, alias: str, store: BaseStore, job: Job, now_us: int) -> _Claim | None:
         """Return the due occurrences of a job, and its first time after now; None for a job that can't be run, which is set aside."""
         due_us = job._due_us
         if due_us is None or due_us > now_us:  # changed since it was listed
             return None
-        self._adopted(job, alias)
+        if job._scheduler is None:
+            self._adopted(job, alias)
         try:
-            self._executor_named(job.executor)
+            if job.executor not in self._executors:
+                self._executor_named(job.executor)  # raises
             job._resolved_call()
             last_us, following_us = due_us, job.trigger._next_us(due_us, now_us, self.timezone)
             if following_us is not None and following_us <= now_us:
@@ -6085,7 +6178,7 @@ class AsyncIOScheduler(BaseScheduler):
             self._check_closed()
 
     def _check_closed(self) -> None:
-        if not self._tasks - {run.task for run in self._active}:  # else a listener, or a fetch, is at work
+        if not self.running and not self._tasks - {run.task for run in self._active}:  # else a listener, or a fetch, is at work
             super()._check_closed()
 
     def _close(self) -> None:
@@ -6179,6 +6272,10 @@ class AsyncIOScheduler(BaseScheduler):
         finally:
             if delay is not None:
                 self._arm_timer(delay)
+
+    def _start_run(self, run: _Run) -> asyncio.Task[Any]:
+        assert self._loop is not None
+        return self._loop.create_task(run.run_coroutine())  # the run keeps it, and reports its own end
 
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         assert self._loop is not None
@@ -6412,7 +6509,7 @@ class _SimulatedExecutor(_BuiltinExecutor):
         return self._scheduler._spawn(self.run_coroutine_job(job, run_times))
 
     def _send(self, run: _Run) -> None:
-        run.task = self._scheduler._spawn(run.run_coroutine())
+        run.task = self._scheduler._start_run(run)
 
 
 def simulate(scheduler: AsyncIOScheduler, start: datetime | date | str, until: datetime | date | str) -> list[JobExecutionEvent]:
