@@ -18,6 +18,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import os
 import random
 import shutil
@@ -38,6 +39,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
 import asyncz  # noqa: E402
 
 RECORD: list[int] = []  # the file of the record, in a worker
+CUT_OFF_SECONDS = 3.0  # a call takes a third of a second at most, and the store some time to hear of its end
 Key = tuple[str, str]  # a job and a time at which it was due
 
 
@@ -157,7 +159,7 @@ class Loop:
         self.server: Server | None = None
         self.workers: list[subprocess.Popen[bytes]] = []
         self.faults = 0
-        self.dead: set[int] = set()
+        self.dead: dict[int, float] = {}  # when each worker was killed
 
     def run(self) -> dict[str, object]:
         try:
@@ -224,7 +226,7 @@ class Loop:
             return
         worker.kill()
         worker.wait()
-        self.dead.add(worker.pid)
+        self.dead[worker.pid] = time.time()
         self.workers.remove(worker)
         self._start_worker()
 
@@ -234,16 +236,13 @@ class Loop:
         """Return the counts of what was due up to `last`; `doubled` and `lost` have to be 0."""
         lines = [line.split() for line in Path(self.log).read_text().splitlines()]
         begun: dict[Key, list[tuple[int, float]]] = defaultdict(list)
-        ended: set[tuple[str, str, str]] = set()
         told: dict[str, set[Key]] = defaultdict(set)
         for kind, job_id, due, pid, moment, *_ in lines:
             if kind == "begin":
                 begun[job_id, due].append((int(pid), float(moment)))
-            elif kind == "end":
-                ended.add((job_id, due, pid))
-            else:
+            elif kind != "end":
                 told[kind].add((job_id, due))
-        doubled = [key for key, calls in begun.items() if len(calls) > 1 and not self._may_repeat(key, calls, ended)]
+        doubled = [key for key, calls in begun.items() if len(calls) > 1 and not self._may_repeat(key, calls)]
         seen = set(begun).union(*told.values())
         expected, lost = 0, []
         for job_id, seconds in intervals.items():
@@ -271,11 +270,13 @@ class Loop:
             "examples": [str(example) for example in (doubled + lost)[:5]],
         }
 
-    def _may_repeat(self, key: Key, calls: list[tuple[int, float]], ended: set[tuple[str, str, str]]) -> bool:
-        """A run may begin again if its job says recover, and every call but the last was cut off by a fault."""
-        recover = recovers(int(key[0][3:]))
-        cut_off = self.fault in ("freeze", "server") or all(pid in self.dead and (*key, str(pid)) not in ended for pid, _ in calls[:-1])
-        return recover and cut_off
+    def _may_repeat(self, key: Key, calls: list[tuple[int, float]]) -> bool:
+        """Return whether a run may have begun again: its job says recover, and every call but the last was cut off by a fault.
+
+        Also a call that has ended was cut off, if its worker was killed before the store had heard of the end.
+        """
+        killed = all(self.dead.get(pid, math.inf) < began + CUT_OFF_SECONDS for pid, began in calls[:-1])
+        return recovers(int(key[0][3:])) and (killed or self.fault != "kill")
 
     def _lost(
         self, job_id: str, dues: list[float], times: dict[float, Key], begun: dict[Key, list[tuple[int, float]]], coalesce: bool
