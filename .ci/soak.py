@@ -102,6 +102,10 @@ def recovers(number: int) -> bool:
     return number % 4 < 2
 
 
+def limit_of(number: int) -> int:
+    return 1 + number % 2 * 2
+
+
 def add_jobs(store: asyncz.BaseStore, count: int, start: datetime) -> dict[str, float]:
     """Add jobs of many kinds, on grids from `start`; return the interval of each."""
     import soak  # the functions have to be found by the name of a module, not as those of __main__
@@ -111,7 +115,7 @@ def add_jobs(store: asyncz.BaseStore, count: int, start: datetime) -> dict[str, 
     scheduler.start(paused=True)
     for number in range(count):
         seconds = (0.5, 1.0, 2.0, 3.0, 5.0)[number % 5] * (1 if count <= 60 else 4)
-        options = {"coalesce": bool(number % 3), "recover": recovers(number), "max_instances": 1 + number % 2 * 2}
+        options = {"coalesce": bool(number % 3), "recover": recovers(number), "max_instances": limit_of(number)}
         intervals[f"job{number}"] = seconds
         fn, length = (soak.coroutine, 0.3) if number % 2 else (soak.plain, 0.05)
         trigger = asyncz.IntervalTrigger(seconds=seconds, start_at=start)
@@ -251,6 +255,7 @@ class Loop:
             times = {datetime.fromisoformat(due).timestamp(): (job_id, due) for found, due in seen if found == job_id}
             expected += len(dues)
             lost += self._lost(job_id, dues, times, begun, coalesce=bool(int(job_id[3:]) % 3))
+        above = self._above_limit(lines) if self.fault == "kill" else 0  # one who is frozen does not know that he is replaced
         counts = Counter(kind for kind, *_ in lines)
         return {
             "store": self.kind,
@@ -266,6 +271,7 @@ class Loop:
             "repeated": sum(len(calls) - 1 for calls in begun.values()),
             "doubled": len(doubled),
             "lost": len(lost),
+            "above the limit": above,
             "doubled without recover": sum(not recovers(int(job_id[3:])) for job_id, _ in doubled),
             "examples": [str(example) for example in (doubled + lost)[:5]],
         }
@@ -277,6 +283,25 @@ class Loop:
         """
         killed = all(self.dead.get(pid, math.inf) < began + CUT_OFF_SECONDS for pid, began in calls[:-1])
         return recovers(int(key[0][3:])) and (killed or self.fault != "kill")
+
+    def _above_limit(self, lines: list[list[str]]) -> int:
+        """Return how often more instances of a job were running than may be, over all workers; a killed one ended when it was killed."""
+        steps: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        running: dict[tuple[str, str, str], float] = {}
+        for kind, job_id, due, pid, moment, *_ in lines:
+            if kind == "begin":
+                running[job_id, due, pid] = float(moment)
+            elif kind == "end":
+                steps[job_id] += [(running.pop((job_id, due, pid)), 1), (float(moment), -1)]
+        for (job_id, _, pid), began in running.items():
+            steps[job_id] += [(began, 1), (self.dead.get(int(pid), began), -1)]
+        above = 0
+        for job_id, changes in steps.items():
+            count = 0
+            for _, change in sorted(changes):
+                count += change
+                above += change > 0 and count > limit_of(int(job_id[3:]))
+        return above
 
     def _lost(
         self, job_id: str, dues: list[float], times: dict[float, Key], begun: dict[Key, list[tuple[int, float]]], coalesce: bool
@@ -334,7 +359,11 @@ def main() -> int:
         thread.join()
     if options.json:
         Path(options.json).write_text(json.dumps(results, indent=1))
-    return 0 if len(results) == len(loops) and not any(result["doubled"] or result["lost"] for result in results) else 1
+    return (
+        0
+        if len(results) == len(loops) and not any(result["doubled"] or result["lost"] or result["above the limit"] for result in results)
+        else 1
+    )
 
 
 if __name__ == "__main__":
