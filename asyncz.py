@@ -366,12 +366,14 @@ def _parsed(value: object, field: str) -> datetime:
     raise kind(f"{field}={value!r}: not a date and time; give a datetime, a date, or an ISO 8601 string such as '2026-12-01 08:00'")
 
 
-_ISO_8601 = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?\s*(?:([Zz])|([+-]\d\d)(?::?(\d\d))?)?)?")
+_ISO_8601 = (  # patterns are compiled, and kept by `re`, when they are first needed
+    r"(\d{4})-?(\d\d)-?(\d\d)(?:[Tt ](\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?\s*(?:([Zz])|([+-]\d\d)(?::?(\d\d))?)?)?"
+)
 
 
 def _canonical(text: str) -> str:
     """Return an ISO 8601 string in the one form that `fromisoformat` takes before Python 3.11."""
-    match = _ISO_8601.fullmatch(text)
+    match = re.fullmatch(_ISO_8601, text)
     if match is None:
         return text
     year, month, day, hour, minute, second, fraction, utc, offset_hours, offset_minutes = match.groups()
@@ -543,7 +545,7 @@ class _SystemZone(tzinfo):
 
 _LOCALTIME = "/etc/localtime"
 _TIMEZONE_FILE = "/etc/timezone"
-_POSIX_RULE = re.compile(r"(<[^>]+>|[A-Za-z]{3,})[+-]?\d")  # as in TZ=CET-1CEST,M3.5.0,M10.5.0/3; see tzset(3)
+_POSIX_RULE = r"(<[^>]+>|[A-Za-z]{3,})[+-]?\d"  # as in TZ=CET-1CEST,M3.5.0,M10.5.0/3; see tzset(3)
 _SYSTEM_ZONE = _SystemZone()
 
 
@@ -569,7 +571,7 @@ def _zone_of_setting(name: str) -> tzinfo:
         name = name.rpartition("zoneinfo/")[2]
     zone = _zone_if_known(name)
     if zone is None:
-        return _SYSTEM_ZONE if _POSIX_RULE.match(name) or os.path.isabs(name) else _named_zone(name)
+        return _SYSTEM_ZONE if re.match(_POSIX_RULE, name) or os.path.isabs(name) else _named_zone(name)
     return zone
 
 
@@ -992,9 +994,9 @@ _CRON_ALIASES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
-_RANGE_PATTERN = re.compile(r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?")
-_NTH_PATTERN = re.compile(rf"(?P<nth>{'|'.join(_ORDINALS)})\s+(?P<weekday>{'|'.join(_WEEKDAYS)})")
-_CRONTAB_NTH_PATTERN = re.compile(rf"(?P<weekday>{'|'.join(_WEEKDAYS)}|[0-7])(?:(?P<last>l)|#(?P<n>[1-5]))")
+_RANGE_PATTERN = r"(?P<first>\*|\w+)(?:-(?P<last>\w+))?(?:/(?P<step>\d+))?"
+_NTH_PATTERN = rf"(?P<nth>{'|'.join(_ORDINALS)})\s+(?P<weekday>{'|'.join(_WEEKDAYS)})"
+_CRONTAB_NTH_PATTERN = rf"(?P<weekday>{'|'.join(_WEEKDAYS)}|[0-7])(?:(?P<last>l)|#(?P<n>[1-5]))"
 
 
 class _Field:
@@ -1046,16 +1048,16 @@ class _FieldParser:
             result.last_day = True
         elif self.field == "day" and self.crontab and item == "lw":
             result.last_workday = True
-        elif self.field == "day" and not self.crontab and (match := _NTH_PATTERN.fullmatch(item)):
+        elif self.field == "day" and not self.crontab and (match := re.fullmatch(_NTH_PATTERN, item)):
             result.nth += ((_ORDINALS[match["nth"]], _WEEKDAYS.index(match["weekday"])),)
-        elif self.from_sunday and (match := _CRONTAB_NTH_PATTERN.fullmatch(item)):
+        elif self.from_sunday and (match := re.fullmatch(_CRONTAB_NTH_PATTERN, item)):
             result.nth += ((-1 if match["last"] else int(match["n"]), self._number(match["weekday"], item) % 7),)
         else:
             return False
         return True
 
     def _parse_range(self, item: str, text: str) -> int:
-        match = _RANGE_PATTERN.fullmatch(item)
+        match = re.fullmatch(_RANGE_PATTERN, item)
         if not match or (match["first"] == "*" and match["last"]):
             raise self._error(text, f"{item!r} is not understood")
         first, last = self._bounds(match, text)
@@ -1690,6 +1692,14 @@ class Job:
     def _next_shown(self) -> str:
         return "paused" if self._due_us is None else _shown(self._due_us, self._zone)
 
+    def _twin(self) -> Job:
+        """Return another object for the same job, that belongs to no scheduler yet."""
+        twin = Job.__new__(Job)
+        for name in Job.__slots__:
+            setattr(twin, name, getattr(self, name))
+        twin._scheduler = None
+        return twin
+
     def __getstate__(self) -> dict[str, Any]:
         """Return what a custom store that copies or pickles jobs is to keep; the scheduler is not part of it."""
         left_out = ("_scheduler", "_entry", "pending")
@@ -2288,11 +2298,11 @@ def _kept_zone(zone: tzinfo, where: str) -> str:
     return cast(str, name)
 
 
-_OFFSET_NAME = re.compile(r"UTC([+-])(\d\d):(\d\d)")
+_OFFSET_NAME = r"UTC([+-])(\d\d):(\d\d)"
 
 
 def _restored_zone(name: str) -> tzinfo:
-    match = _OFFSET_NAME.fullmatch(name)
+    match = re.fullmatch(_OFFSET_NAME, name)
     if match:
         offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
         return timezone(offset if match[1] == "+" else -offset)
@@ -2427,7 +2437,7 @@ class _Codec:
     def _verified(self, job_id: str, text: str) -> str:
         """Return the payload of a record whose signature is right; nothing of it has been looked at before."""
         signature, space, payload = text.partition(" ")
-        signed = bool(space) and _SIGNATURE.fullmatch(signature) is not None
+        signed = bool(space) and re.fullmatch(_SIGNATURE, signature) is not None
         if not self._secrets:
             if signed:
                 raise _Unreadable("it is signed, and this store has no secret")
@@ -2447,7 +2457,7 @@ class _Codec:
         return hmac.new(secret, message, "sha256").hexdigest()
 
 
-_SIGNATURE = re.compile("[0-9a-f]{64}")
+_SIGNATURE = "[0-9a-f]{64}"
 
 
 def _check_serializer(value: Any) -> Any:
@@ -3119,6 +3129,7 @@ class _SharedStore(BaseStore):
     _local_clock = False  # the store's clock is not this machine's
     _ahead_us: int | None = None
     _PAGE = 500
+    _DECODED = 10_000  # so many jobs are remembered as they were read
 
     def __init__(self, place: str, context: str, serializer: Any, secret: Any, lease: float, poll_interval: float) -> None:
         self._place = place  # where the jobs are: stores of one process with the same place tell each other of changes
@@ -3133,6 +3144,7 @@ class _SharedStore(BaseStore):
         self._unreadable: dict[str, tuple[int, str, int]] = {}  # id: (revision, reason, when to try again)
         self._latest_revision = 0
         self._following_us: int | None = None
+        self._decoded: dict[str, tuple[str, Job]] = {}  # a speed-up: texts of jobs that run again and again, and what they said
         self._contested = False  # other schedulers claim the same jobs
 
     @abstractmethod
@@ -3176,6 +3188,7 @@ class _SharedStore(BaseStore):
         self._scheduler, self._alias = scheduler, alias
         self._owner, self._tickets_made = os.urandom(8).hex(), 0
         self._unreadable.clear()
+        self._decoded.clear()
         self._outbox = _Outbox(self, scheduler, alias, self._owner)
         _SHARED.add(self)
 
@@ -3263,6 +3276,11 @@ class _SharedStore(BaseStore):
         """Return the job of an entry; None where it is over, or can't be read, which is said once for every revision."""
         if entry.over:
             return None
+        before = self._decoded.get(job_id)
+        if before is not None and before[0] == entry.text:
+            job = before[1]._twin()
+            job._due_us, job._revision, job._last = entry.next_us, entry.revision, _last_from_text(entry.last)
+            return job
         try:
             job = self._codec.decode(job_id, entry.text)
         except _Unreadable as reason:
@@ -3274,6 +3292,10 @@ class _SharedStore(BaseStore):
         self._unreadable.pop(job_id, None)
         job.store_alias, job._revision, job._due_us = self._alias, entry.revision, entry.next_us
         job._last = _last_from_text(entry.last)
+        if all(type(value) in _UNCHANGING for value in (*job._call[1], *job._call[2].values())):  # else runs could change them for each other
+            if len(self._decoded) >= self._DECODED:
+                self._decoded.clear()
+            self._decoded[job_id] = entry.text, job._twin()
         return job
 
     def _local_us(self) -> int:
@@ -3416,6 +3438,7 @@ class _SharedStore(BaseStore):
 
 
 _UNREADABLE_US = 60 * _SECOND_US
+_UNCHANGING = (type(None), bool, int, float, str, bytes)
 
 
 def _earlier(one_us: int | None, other_us: int | None) -> int | None:
@@ -3435,6 +3458,8 @@ def _last_to_text(last: _Last | None) -> str:
 
 
 def _last_from_text(text: str) -> _Last | None:
+    if not text:
+        return None
     import json
 
     try:
@@ -4775,7 +4800,8 @@ class _JobMethods(ABC):
 
     def reschedule_job(self, job_id: str, store: str | None = None, trigger: BaseTrigger | str | None = None, **trigger_args: Any) -> Job:
         """Give a job another trigger, as in `add_job`, and return it; a paused one stays paused. Raises as `update_job`."""
-        return self._change(job_id, store, {}, _made_trigger(trigger, trigger_args, "reschedule_job"), UNSET)
+        made = _made_trigger(trigger, trigger_args, "reschedule_job")
+        return self._change(job_id, store, {}, made, UNSET, made is not trigger)
 
     def pause_job(self, job_id: str, store: str | None = None) -> Job:
         """Let a job not run until it is resumed, and return it. Raises JobLookupError where there is no such job."""
@@ -4792,17 +4818,21 @@ class _JobMethods(ABC):
     def delete_job(self, job_id: str, store: str | None = None) -> None:
         """Remove a job; a run in progress goes on. Raises JobLookupError where there is no such job."""
         self._check_store(store)
-        for alias, shared in self._usable_stores():  # one that can't be read, too
-            if store in (None, alias) and isinstance(shared, _SharedStore) and job_id in shared._unreadable:
-                shared._delete(job_id)
-                self._tell_job(JOB_REMOVED, self._adopted(_nameless(job_id), alias))
-                return
-        job, kept_in = self._found(job_id, store)
+        job, kept_in = self._search(job_id, store)
+        if job is None:
+            job, kept_in = self._unreadable(job_id, store) or self._found(job_id, store)  # which raises
         if kept_in is not None:
             kept_in._delete(job_id)
         elif self._pending.pop((job.store_alias, job_id), None) is None:
             raise JobLookupError(f"job_id={job_id!r}: no such job any more")
         self._tell_job(JOB_REMOVED, job)
+
+    def _unreadable(self, job_id: str, alias: str | None) -> tuple[Job, BaseStore] | None:
+        """Return what stands for a job whose record can't be read, and its store."""
+        for name, store in self._usable_stores():
+            if alias in (None, name) and store._revision(job_id) is not None:
+                return self._adopted(_nameless(job_id), name), store
+        return None
 
     def remove_all_jobs(self, store: str | None = None) -> None:
         """Remove the jobs of one store, or of all."""
@@ -4875,19 +4905,22 @@ class _JobMethods(ABC):
         return [(alias, store) for alias, store in self._stores.items() if self.running or not store._blocking]
 
     def _check_store(self, alias: str | None) -> None:
+        if alias is None:
+            return
         known = {"default", *self._stores, *(key[0] for key in list(self._pending))}
-        if alias is not None and alias not in known:
+        if alias not in known:
             raise LookupError(f"store={alias!r}: no such store{_nearest(str(alias), known)}; there are {_listed(known)}")
 
     def _search(self, job_id: str, alias: str | None) -> tuple[Job | None, BaseStore | None]:
-        for key, entry in list(self._pending.items()):
-            if key[1] == job_id and alias in (None, key[0]):
-                return entry.job, None
-        for name, store in self._usable_stores():
-            if alias in (None, name):
+        if self._pending:
+            for key, entry in list(self._pending.items()):
+                if key[1] == job_id and alias in (None, key[0]):
+                    return entry.job, None
+        for name, store in list(self._stores.items()):
+            if (alias is None or alias == name) and (not store._blocking or self.running):
                 job = store._lookup(job_id)
                 if job is not None:
-                    return self._adopted(job, name), store
+                    return job if job._scheduler is not None else self._adopted(job, name), store
         return None, None
 
     def _found(self, job_id: str, alias: str | None) -> tuple[Job, BaseStore | None]:
@@ -4984,12 +5017,15 @@ class _JobMethods(ABC):
             store._delete(job.id)
         self._tell_job(JOB_REMOVED, job)
 
-    def _change(self, job_id: str, alias: str | None, options: dict[str, Any], trigger: Any, first: Any) -> Job:
-        """Write changes to a job: options, another trigger unless UNSET, another next run time unless UNSET."""
+    def _change(self, job_id: str, alias: str | None, options: dict[str, Any], trigger: Any, first: Any, owned: bool = False) -> Job:
+        """Write changes to a job: options, another trigger unless UNSET, another next run time unless UNSET.
+
+        owned: the trigger was made for this job alone.
+        """
         while True:
             job, store = self._found(job_id, alias)
             revision = job._revision
-            changes = self._computed_changes(job, options, trigger, first)
+            changes = self._computed_changes(job, options, trigger, first, owned and store is not None)
             if store is None:
                 if self._change_pending(job, changes, trigger, first):
                     break
@@ -5002,7 +5038,7 @@ class _JobMethods(ABC):
         self._need(job._due_us)
         return job
 
-    def _computed_changes(self, job: Job, options: dict[str, Any], trigger: Any, first: Any) -> dict[str, Any]:
+    def _computed_changes(self, job: Job, options: dict[str, Any], trigger: Any, first: Any, owned: bool) -> dict[str, Any]:
         changes = {name: value for name, value in options.items() if name not in ("fn", "args", "kwargs")}
         if len(changes) < len(options):
             fn, args, kwargs, _ = job._resolved_call()
@@ -5011,7 +5047,7 @@ class _JobMethods(ABC):
         now_us = self._clock.now_us() if kept_in is None or job.pending else kept_in._now_us(self._clock)
         current = job.trigger
         if trigger is not UNSET:
-            changes["trigger"] = current = trigger._bound(self.timezone, now_us)
+            changes["trigger"] = current = trigger._bound(self.timezone, now_us, owned)
         if first is not UNSET or (trigger is not UNSET and job._due_us is not None):
             changes["_due_us"] = self._first_us(current, first, now_us)
         return changes
