@@ -4809,6 +4809,31 @@ if "ASYNCZ_TEST_MONGO" in os.environ:  # the URL of a server, which nothing here
             return package("pymongo").MongoClient(os.environ["ASYNCZ_TEST_MONGO"])
 
 
+class TestAStoreInAConfiguration(unittest.TestCase):
+    def test_is_made_of_strings_and_references(self):
+        client = types.SimpleNamespace(hmget=print, zrangebyscore=print, pipeline=print, time=print)
+        with unittest.mock.patch.object(sys.modules[__name__], "a_client", client, create=True), tempfile.TemporaryDirectory() as folder:
+            reference = f"{__name__}:a_client"
+            scheduler = asyncz.AsyncIOScheduler(
+                {
+                    "asyncz.stores.default": {"type": "redis", "client": reference, "key_prefix": "mine", "lease": "30"},
+                    "asyncz.stores.file.type": "sqlite",
+                    "asyncz.stores.file.path": f"{folder}/jobs",
+                    "asyncz.stores.file.secret": "a:b",
+                    "asyncz.job_defaults.recover": "true",
+                }
+            )
+            redis, file = scheduler._stores["default"], scheduler._stores["file"]
+            self.assertEqual((redis._client, redis._tag, redis._lease_us), (client, "{mine}", 30_000_000))
+            self.assertEqual((file._path, file._codec._secrets), (f"{folder}/jobs", (b"a:b",)))
+            self.assertTrue(scheduler.add_job(print, store="file").recover)
+            for kind in ("mongo", "mongodb"):
+                self.assertRegex(
+                    complaint(asyncz.AsyncIOScheduler, {"asyncz.stores.default": {"type": kind}}),
+                    "^TypeError: stores.default: MongoDBStore: client is missing; write MongoDBStore",
+                )
+
+
 class TestAClient(unittest.TestCase):
     def test_that_is_none_or_a_wrong_one_is_an_error_that_shows_the_line(self):
         class Other:
