@@ -270,6 +270,13 @@ class JobExecutionEvent(JobEvent):
     traceback: str | None = None
 
 
+def _made_event(kind: type[SchedulerEvent], **fields: Any) -> Any:
+    """Make an event of all its fields: three times as fast as the `__init__` of a frozen dataclass, and there are three for each run."""
+    event = kind.__new__(kind)
+    event.__dict__.update(fields)
+    return event
+
+
 _Listener = Callable[[Any], Any]
 
 
@@ -339,6 +346,9 @@ def _to_us(moment: datetime) -> int:
 
 
 def _from_us(instant_us: int, zone: tzinfo = _UTC) -> datetime:
+    second, microsecond = divmod(instant_us, _SECOND_US)
+    if microsecond == 0 and second >= 0:  # most run times; not all systems know of times before 1970
+        return datetime.fromtimestamp(second, zone)
     moment = _EPOCH + timedelta(microseconds=instant_us)
     return moment if zone is _UTC else moment.astimezone(zone)
 
@@ -771,7 +781,8 @@ class _BuiltinTrigger(BaseTrigger):
         time zone. Raises ValueError for naive datetimes.
         """
         previous_us = None if previous_time is None else _aware_us(previous_time, "previous_time")
-        following = self._compute_us(previous_us, _aware_us(now, "now"), self.timezone)
+        now_us = previous_us if previous_us is not None and now is previous_time else _aware_us(now, "now")
+        following = self._compute_us(previous_us, now_us, self.timezone)
         if following is None:
             return None
         return _from_us(following + (random.randrange(self._jitter_us + 1) if self._jitter_us else 0), self.timezone)
@@ -1115,6 +1126,13 @@ def _lowest(bits: int) -> int:
     return (bits & -bits).bit_length() - 1
 
 
+_LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of the months
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
 class _CronTable:
     """When a cron expression matches, on a clock that has no time zone: a `wall` is seconds since 1970 on it."""
 
@@ -1182,20 +1200,19 @@ class _CronTable:
 
     def _days_of(self, year: int, month: int) -> int:
         """Return the matching days of a month as bits from 1."""
-        key = year << 4 | month
+        if not self._months >> month & 1 or (self._years is not None and not self._years >> year & 1):
+            return 0
+        length = 29 if month == 2 and _is_leap(year) else _LENGTHS[month]
+        shift = date(year, month, 1).weekday()
+        key = (year << 4 | month) if self._weeks is not None else (length << 3 | shift)  # without weeks there are 28 kinds of months
         days = self._days.get(key)
         if days is None:
             if len(self._days) > 100:
                 self._days.clear()
-            days = self._days[key] = self._computed_days(year, month)
+            days = self._days[key] = self._computed_days(year, month, shift, length)
         return days
 
-    def _computed_days(self, year: int, month: int) -> int:
-        if not self._months >> month & 1 or (self._years is not None and not self._years >> year & 1):
-            return 0
-        first = date(year, month, 1)
-        length = 31 if month == 12 else (date(year, month + 1, 1) - first).days
-        shift = first.weekday()
+    def _computed_days(self, year: int, month: int, shift: int, length: int) -> int:
         weekday_bits = sum(self._weekday.bits << 7 * week for week in range(6)) >> shift << 1
         by_day = self._day.bits | self._day.days_of_month(shift, length)
         by_weekday = weekday_bits | self._weekday.days_of_month(shift, length)
@@ -1571,7 +1588,6 @@ class Job:
         "max_instances",
         "mistrigger_grace_time",
         "name",
-        "pending",
         "recover",
         "store_alias",
         "trigger",
@@ -1586,7 +1602,6 @@ class Job:
     max_instances: int
     mistrigger_grace_time: float | None
     recover: bool
-    pending: bool
     _call: _Call  # in one piece, so that no run sees half of a change
     _last: _Last | None  # how its last run ended
     _reference: str | None  # "module:object" for the function: as it was given, or as a record has it
@@ -1599,7 +1614,6 @@ class Job:
         self._scheduler = scheduler
         self.id = id
         self.store_alias = store_alias
-        self.pending = True
         self._due_us = None
         self._entry = None
         self._last = None
@@ -1634,6 +1648,11 @@ class Job:
     def next_run_time(self) -> datetime | None:
         """When it runs next, in the time zone of its trigger; None while it is paused."""
         return None if self._due_us is None else _from_us(self._due_us, self._zone)
+
+    @property
+    def pending(self) -> bool:
+        """True until the scheduler that it was added to has started."""
+        return self._scheduler is not None and (self.store_alias, self.id) in self._scheduler._pending
 
     @property
     def last_run(self) -> RunInfo | None:
@@ -1702,11 +1721,11 @@ class Job:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a custom store that copies or pickles jobs is to keep; the scheduler is not part of it."""
-        left_out = ("_scheduler", "_entry", "pending")
+        left_out = ("_scheduler", "_entry")
         return {name: getattr(self, name) for name in self.__slots__ if name not in left_out}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
-        self._scheduler, self._entry, self.pending = None, None, False
+        self._scheduler, self._entry = None, None
         for name, value in state.items():
             setattr(self, name, value)
 
@@ -1862,7 +1881,7 @@ def _trigger_parameters(kind: str) -> tuple[str, ...]:
 # It is claimed, begins at most once, and is over; `first`, `last` and the cursor are plain numbers, so that a store can keep them.
 
 _CURRENT: contextvars.ContextVar[_Run | None] = contextvars.ContextVar("asyncz_current_run", default=None)
-_PASS_SECONDS = 0.005  # what goes through very many jobs or times lets the loop breathe after that long
+_PASS_SECONDS = 0.003  # what goes through very many jobs or times lets the loop breathe after that long
 _LISTED = 100  # so many single times are told of one by one; of more, the first and the last
 
 
@@ -2048,6 +2067,8 @@ class _Run:
 
     def shown_times(self) -> list[datetime]:
         """Return the times for an event: all up to a hundred, of more the first and the last."""
+        if self.cursor_us == self.last_us:
+            return [_from_us(self.last_us, self.job._zone)]
         times = [moment for moment, _ in zip(self.times_us(), range(_LISTED + 1))]
         if len(times) > _LISTED:
             times = [times[0], self.last_us]
@@ -2428,7 +2449,7 @@ class _Codec:
             args = tuple(_restored_value(value) for value in args)
             kwargs = {name: _restored_value(value) for name, value in kwargs.items()}
         job = Job(None, job_id, "", {**options, "trigger": _restored_trigger(kept["trigger"])})
-        job._call, job._reference, job.pending = (_not_imported, args, kwargs, False), kept["fn"], False
+        job._call, job._reference = (_not_imported, args, kwargs, False), kept["fn"]
         return job
 
     def _signed(self, job_id: str, payload: str) -> str:
@@ -2951,7 +2972,7 @@ class _Outbox:
     An operation is repeated until the store answers. While a shutdown waits, that is for a few seconds only: leases cover the rest.
     """
 
-    _MOST = 500  # operations in one go
+    _MOST = 200  # operations in one go; their answers are then delivered in one, which must not hold the loop for long
     _LAST_SECONDS = 5.0  # so long a shutdown waits for a store that does not answer
 
     def __init__(self, store: _SharedStore, scheduler: BaseScheduler, alias: str, owner: str) -> None:
@@ -3128,7 +3149,7 @@ class _SharedStore(BaseStore):
 
     _local_clock = False  # the store's clock is not this machine's
     _ahead_us: int | None = None
-    _PAGE = 500
+    _PAGE = 200
     _DECODED = 10_000  # so many jobs are remembered as they were read
 
     def __init__(self, place: str, context: str, serializer: Any, secret: Any, lease: float, poll_interval: float) -> None:
@@ -4997,7 +5018,6 @@ class _JobMethods(ABC):
                 job._due_us, job.trigger = old._due_us, old.trigger  # its trigger knows where an interval's grid lies
             if old is not None:
                 job._last = old._last
-            job.pending = False
             over = not same and job._due_us is None and pending.first is not None
             if over or store._put(job, replaced):
                 break
@@ -5044,7 +5064,7 @@ class _JobMethods(ABC):
             fn, args, kwargs, _ = job._resolved_call()
             changes["_call"] = _made_call(options.get("fn", fn), options.get("args", args), options.get("kwargs", kwargs))
         kept_in = self._stores.get(job.store_alias)
-        now_us = self._clock.now_us() if kept_in is None or job.pending else kept_in._now_us(self._clock)
+        now_us = self._clock.now_us() if kept_in is None or not self._stores_open else kept_in._now_us(self._clock)
         current = job.trigger
         if trigger is not UNSET:
             changes["trigger"] = current = trigger._bound(self.timezone, now_us, owned)
@@ -5443,12 +5463,24 @@ class _RunMethods(_JobMethods):
 
                 text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
             moment = _from_us(due_us, job._zone)
-            event = JobExecutionEvent(code, None, job.id, job.store_alias, moment, value, error, text)
+            event = _made_event(
+                JobExecutionEvent,
+                code=code,
+                alias=None,
+                job_id=job.id,
+                store=job.store_alias,
+                scheduled_run_time=moment,
+                return_value=value,
+                exception=error,
+                traceback=text,
+            )
             self._listeners.tell(event, self._start_listener)
 
     def _tell_submission(self, code: int, run: _Run) -> None:
         if self._listeners.mask & code:
-            event = JobSubmissionEvent(code, None, run.job.id, run.job.store_alias, run.shown_times())
+            job = run.job
+            times = run.shown_times()
+            event = _made_event(JobSubmissionEvent, code=code, alias=None, job_id=job.id, store=job.store_alias, scheduled_run_times=times)
             self._listeners.tell(event, self._start_listener)
 
     def _tell(self, code: int, alias: str | None) -> None:
@@ -5457,7 +5489,8 @@ class _RunMethods(_JobMethods):
 
     def _tell_job(self, code: int, job: Job) -> None:
         if self._listeners.mask & code:
-            self._listeners.tell(JobEvent(code, None, job.id, job.store_alias), self._start_listener)
+            event = _made_event(JobEvent, code=code, alias=None, job_id=job.id, store=job.store_alias)
+            self._listeners.tell(event, self._start_listener)
 
     @abstractmethod
     def wakeup(self) -> None:
@@ -5476,7 +5509,7 @@ def _error_text(error: BaseException) -> str:
 
 def _nameless(job_id: str) -> Job:
     """Return what stands for a job whose record can't be read."""
-    return Job(None, job_id, "", {"trigger": DateTrigger(), "name": job_id, "pending": False})
+    return Job(None, job_id, "", {"trigger": DateTrigger(), "name": job_id})
 
 
 class BaseScheduler(_RunMethods):
@@ -5548,7 +5581,6 @@ class BaseScheduler(_RunMethods):
             if alias in aliases:
                 for job in store._all():
                     options = {name: getattr(job, name) for name in ("_call", "_reference", "name", "executor", *_JOB_DEFAULTS)}
-                    job.pending = True
                     self._pending[alias, job.id] = _Pending(job, options, job.trigger, job.next_run_time, False)
 
     @property
