@@ -3570,17 +3570,19 @@ class SQLiteStore(_SharedStore):
         return connection
 
     def _close_connection(self) -> None:
-        known = self._connections.pop(threading.get_ident(), None)
-        if known is not None:
-            known[0].close()
+        with self._lock:
+            known = self._connections.pop(threading.get_ident(), None)
+            if known is not None:
+                known[0].close()
 
     def shutdown(self) -> None:
         """Close the connections to the file."""
         leases = self._outbox._thread.ident if self._outbox is not None else None
         super().shutdown()
         self._made = False
-        for thread in [thread for thread in self._connections if thread != leases]:  # that thread closes its own, when it has said all
-            self._connections.pop(thread)[0].close()
+        with self._lock:
+            for thread in [thread for thread in self._connections if thread != leases]:  # that thread closes its own, when it has said all
+                self._connections.pop(thread)[0].close()
 
     def _applied(self, ops: list[_Op]) -> list[Any]:
         with self._transaction() as connection:
@@ -3629,25 +3631,29 @@ class SQLiteStore(_SharedStore):
         return _entry_of_row(row, {run: _Ticket.from_text(job_id, run, text) for run, text in rows})
 
     def _read(self, job_id: str) -> _Entry | None:
-        return self._entry(self._connection(), job_id)
+        with self._lock:
+            return self._entry(self._connection(), job_id)
+
+    def _rows(self, sql: str, *values: Any) -> list[Any]:
+        with self._lock:  # which a fork waits for: a child that inherits a call of SQLite in progress could wait for its end for ever
+            return list(self._connection().execute(sql, values).fetchall())
 
     def _read_all(self) -> list[tuple[str, _Entry]]:
-        rows = self._connection().execute("SELECT id, rev, next, over, CAST(def AS BLOB), last FROM jobs WHERE NOT over").fetchall()
+        rows = self._rows("SELECT id, rev, next, over, CAST(def AS BLOB), last FROM jobs WHERE NOT over")
         return [(row[0], _entry_of_row(row[1:], {})) for row in rows]
 
     def _read_due(self, skip: int, limit: int) -> tuple[int, list[tuple[str, _Entry]], int | None, bool]:
-        connection, now_us = self._connection(), self._local_us()
-        rows = connection.execute(
-            "SELECT id, rev, next, over, CAST(def AS BLOB), last FROM jobs WHERE next <= ? ORDER BY next LIMIT ? OFFSET ?",
-            (now_us, limit, skip),
-        ).fetchall()
-        following = connection.execute("SELECT min(next) FROM jobs WHERE next > ?", (now_us,)).fetchone()[0]
-        expired = connection.execute("SELECT EXISTS (SELECT 1 FROM runs WHERE until < ?)", (now_us,)).fetchone()[0]
+        now_us = self._local_us()
+        rows = self._rows(
+            "SELECT id, rev, next, over, CAST(def AS BLOB), last FROM jobs WHERE next <= ? ORDER BY next LIMIT ? OFFSET ?", now_us, limit, skip
+        )
+        following = self._rows("SELECT min(next) FROM jobs WHERE next > ?", now_us)[0][0]
+        expired = self._rows("SELECT EXISTS (SELECT 1 FROM runs WHERE until < ?)", now_us)[0][0]
         return now_us, [(row[0], _entry_of_row(row[1:], {})) for row in rows], following, bool(expired)
 
     def _expired(self, limit: int) -> list[_Ticket]:
         sql = "SELECT job, run, ticket FROM runs WHERE until < ? ORDER BY until LIMIT ?"
-        return [_Ticket.from_text(*row) for row in self._connection().execute(sql, (self._local_us(), limit)).fetchall()]
+        return [_Ticket.from_text(*row) for row in self._rows(sql, self._local_us(), limit)]
 
     def _empty(self) -> None:
         with self._transaction() as connection:

@@ -4793,9 +4793,34 @@ class MongoDBContract(SharedStoreContract):
         return VirtualMongoDBStore(self.client, self.name, **{"poll_interval": 60.0, **options})
 
 
+class OneAtATime:
+    """A collection of mongomock whose single operations are atomic, as those of a server are: it looks first, and locks only to write."""
+
+    LOCK = threading.RLock()
+
+    def __init__(self, collection):
+        self.collection = collection
+
+    def __getattr__(self, name):
+        method = getattr(self.collection, name)
+        if name not in ("find_one", "insert_one", "update_one", "delete_one", "delete_many"):
+            return method
+
+        def locked(*arguments, **options):
+            with self.LOCK:
+                return method(*arguments, **options)
+
+        return locked
+
+
 class TestMongoDBStoreOnMongomock(MongoDBContract, VirtualTimeTestCase):
     def make_client(self):
         return package("mongomock").MongoClient()
+
+    def make_store(self, **options):
+        store = super().make_store(**options)
+        store._collection = OneAtATime(store._collection)
+        return store
 
     async def test_uses_the_time_of_the_server(self):
         store = asyncz.MongoDBStore(self.client, self.name)
