@@ -4612,7 +4612,15 @@ class RedisServer:
         self.start()
 
     def start(self):
-        options = {"port": self.port, "dir": self.folder.name, "appendonly": "yes", "save": "", "bind": "127.0.0.1", "logfile": "log"}
+        options = {
+            "port": self.port,
+            "dir": self.folder.name,
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+            "bind": "127.0.0.1",
+            "logfile": "log",
+        }
         arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         self.process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20

@@ -134,7 +134,15 @@ class Server:
             self.port = free.getsockname()[1]
 
     def start(self) -> None:
-        options = {"port": self.port, "dir": self._folder, "appendonly": "yes", "save": "", "bind": "127.0.0.1", "logfile": "log"}
+        options = {
+            "port": self.port,
+            "dir": self._folder,
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+            "bind": "127.0.0.1",
+            "logfile": "log",
+        }
         arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         self.process = subprocess.Popen(["redis-server", *arguments])
         while True:
