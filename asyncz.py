@@ -2590,10 +2590,10 @@ class BaseStore(ABC):
     def _check(self, job: Job) -> None:
         """Raise TypeError or ValueError for a job that can't be kept here."""
 
-    def _revision(self, job_id: str) -> int | None:
-        """Return the revision of a job, also of one that can't be read; None where there is none."""
+    def _known(self, job_id: str) -> tuple[int | None, Job | None]:
+        """Return the revision of a job, None where there is none, and the job, None also where it can't be read."""
         job = self._lookup(job_id)
-        return None if job is None else job._revision
+        return (None if job is None else job._revision), job
 
     def _hurry(self) -> None:
         """A shutdown waits: do not insist for long on a store that does not answer."""
@@ -2810,10 +2810,6 @@ class MemoryStore(BaseStore):
             self._enqueue(job, job._due_us)
             return True
 
-    def _revision(self, job_id: str) -> int | None:
-        job = self._jobs.get(job_id)
-        return None if job is None else job._revision
-
     def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Claim]:
         # A job stays in the queue until its claim moves it on, so that nothing is lost if the pass ends between the two.
         now_us = clock.now_us()
@@ -2989,7 +2985,7 @@ class _Outbox:
         self._patience_until = 0.0  # no run is taken over before
         self._reap_asked = False
         self.tickets: dict[str, _Ticket] = {}  # of the runs that are this scheduler's
-        self.load = 0  # operations that have no answer yet
+        self.load = 0  # operations that have no answer yet, and looks that were asked for
         self._load_lock = threading.Lock()
         self.trusted_until = time.monotonic() + self._lease * 11 / 12
         self._thread = threading.Thread(target=self._work, name=f"asyncz-leases-{alias}", daemon=True)
@@ -3009,9 +3005,10 @@ class _Outbox:
 
     def reap_soon(self) -> None:
         """Look for leases that ran out: somebody saw some."""
-        if not self._reap_asked:
+        with self._load_lock:
+            self.load += not self._reap_asked
             self._reap_asked = True
-            self._queue.put(None)
+        self._queue.put(None)
 
     def hurry(self) -> None:
         """Do not wait for a store that does not answer for much longer."""
@@ -3091,6 +3088,8 @@ class _Outbox:
         """Renew the leases of this scheduler's runs, and take over the runs of those that are dead."""
         began = time.monotonic()
         self._beat_at = began + self._lease / 4
+        with self._load_lock:
+            asked, self._reap_asked = self._reap_asked, False  # who asks from here on gets a look of its own
         self._notice_jump(began)
         try:
             held = list(self.tickets.values())
@@ -3105,9 +3104,10 @@ class _Outbox:
             self._beat_at = time.monotonic() + min(1.0, self._lease / 4)
             self._report(error)
             lost = list(self.tickets.values()) if time.monotonic() > self.trusted_until else []
-        self._reap_asked = False
         if lost:
             self._scheduler._defer(self._scheduler._on_leases_lost, {ticket.run_id for ticket in lost})
+        with self._load_lock:
+            self.load -= asked
 
     def _notice_jump(self, now: float) -> None:
         """A wall clock that jumps ahead makes live runs look dead where it is the store's clock too: let them renew first."""
@@ -3244,7 +3244,7 @@ class _SharedStore(BaseStore):
     def update_job(self, job: Job) -> None:
         """Replace the job with that id. Raises JobLookupError if there is none."""
         while True:
-            revision = self._revision(job.id)
+            revision, _ = self._known(job.id)
             if revision is None:
                 raise JobLookupError(f"job_id={job.id!r}: no such job")
             if self._put(job, revision):
@@ -3330,9 +3330,9 @@ class _SharedStore(BaseStore):
     def _all(self) -> list[Job]:
         return self.get_all_jobs()
 
-    def _revision(self, job_id: str) -> int | None:
+    def _known(self, job_id: str) -> tuple[int | None, Job | None]:
         entry = self._read(job_id)
-        return None if entry is None or entry.over else entry.revision
+        return (None, None) if entry is None or entry.over else (entry.revision, self._restored(job_id, entry))
 
     def _check(self, job: Job) -> None:
         self._codec.encode(job)
@@ -4857,7 +4857,7 @@ class _JobMethods(ABC):
     def _unreadable(self, job_id: str, alias: str | None) -> tuple[Job, BaseStore] | None:
         """Return what stands for a job whose record can't be read, and its store."""
         for name, store in self._usable_stores():
-            if alias in (None, name) and store._revision(job_id) is not None:
+            if alias in (None, name) and store._known(job_id)[0] is not None:
                 return self._adopted(_nameless(job_id), name), store
         return None
 
@@ -5014,8 +5014,7 @@ class _JobMethods(ABC):
         store, due_us = self._store_of(job.store_alias), job._due_us
         self._executor_named(job.executor)
         while True:
-            old = store._lookup(job.id)
-            replaced = store._revision(job.id) if old is None else old._revision
+            replaced, old = store._known(job.id)  # in one look: what somebody else adds meanwhile must not be taken for what can't be read
             if replaced is not None and not pending.replace:
                 raise ConflictIdError(_conflict_message(job.id, job.store_alias))
             same = old is not None and pending.first is UNSET and _same_schedule(old.trigger, job.trigger)
