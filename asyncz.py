@@ -2985,7 +2985,7 @@ class _Outbox:
         self._patience_until = 0.0  # no run is taken over before
         self._reap_asked = False
         self.tickets: dict[str, _Ticket] = {}  # of the runs that are this scheduler's
-        self.load = 0  # operations that have no answer yet, and looks that were asked for
+        self.load = 0  # operations that have no answer yet, and looks for dead runs
         self._load_lock = threading.Lock()
         self.trusted_until = time.monotonic() + self._lease * 11 / 12
         self._thread = threading.Thread(target=self._work, name=f"asyncz-leases-{alias}", daemon=True)
@@ -3089,7 +3089,8 @@ class _Outbox:
         began = time.monotonic()
         self._beat_at = began + self._lease / 4
         with self._load_lock:
-            asked, self._reap_asked = self._reap_asked, False  # who asks from here on gets a look of its own
+            self.load += not self._reap_asked
+            self._reap_asked = False  # who asks from here on gets a look of its own
         self._notice_jump(began)
         try:
             held = list(self.tickets.values())
@@ -3107,7 +3108,7 @@ class _Outbox:
         if lost:
             self._scheduler._defer(self._scheduler._on_leases_lost, {ticket.run_id for ticket in lost})
         with self._load_lock:
-            self.load -= asked
+            self.load -= 1
 
     def _notice_jump(self, now: float) -> None:
         """A wall clock that jumps ahead makes live runs look dead where it is the store's clock too: let them renew first."""
