@@ -5260,12 +5260,12 @@ class TestAFileThatIsNotWell(FaultTestCase):
 
     def test_is_whole_at_whatever_instant_the_power_goes(self):
         code = """
-            import asyncz
-            async def work():
-                pass
+            import asyncz, pathlib
+            async def work(number):
+                pathlib.Path(f"begun{number}").touch()
             scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore("jobs")})
             for number in range(5):
-                scheduler.add_job(work, "interval", seconds=0.01, id=str(number))
+                scheduler.add_job(work, "interval", args=[number], seconds=0.01)
             scheduler.run()
         """
         path, states = pathlib.Path(self.folder.name, "jobs"), []
@@ -5273,7 +5273,7 @@ class TestAFileThatIsNotWell(FaultTestCase):
         command = [sys.executable, "-c", textwrap.dedent(code)]
         with subprocess.Popen(command, cwd=self.folder.name, env=environment, stderr=subprocess.DEVNULL) as process:
             try:
-                self.assertTrue(wait_until(lambda: path.exists() and path.stat().st_size > 20_000))
+                self.assertTrue(wait_until(lambda: len(list(path.parent.glob("begun?"))) == 5))
                 for number in range(20):
                     time.sleep(0.02)
                     process.send_signal(signal.SIGSTOP)  # an instant that lasts until all is copied
