@@ -320,6 +320,7 @@ class _Listeners:
 _UTC = timezone.utc
 _EPOCH = datetime(1970, 1, 1, tzinfo=_UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_SECOND = timedelta(seconds=1)
 _SECOND_US = 1_000_000
 _MINUTE_US = 60 * _SECOND_US
 _HOUR = 3600
@@ -404,11 +405,10 @@ class _Offsets:
     """The UTC offsets of one time zone, in seconds, as segments of constant offset.
 
     Found by asking the zone for the offset at instants a week apart and halving where it differs: `tzinfo` has no list of its changes, and
-    since 1970 no zone has gone there and back within a week. Computed in blocks of twelve days, when needed, and kept.
+    since 1970 no zone has gone there and back within a week. Computed in blocks of six days, when needed, and kept.
     """
 
-    _BLOCK_BITS = 20
-    _WEEK = 7 * _DAY
+    _BLOCK = 6 * _DAY
 
     def __init__(self, zone: tzinfo) -> None:
         self.zone = zone
@@ -423,19 +423,25 @@ class _Offsets:
         latest = self._latest  # a speed-up: schedules ask again and again for the same days
         if latest[0] <= second < latest[1]:
             return latest
-        number = second >> self._BLOCK_BITS
+        number = second // self._BLOCK
         block = self._blocks.get(number)
         if block is None:
             # From a day before, so that the first segment of a block still knows of a change that has just been.
-            first = number << self._BLOCK_BITS
-            block = self._scan(first - _DAY, first + (1 << self._BLOCK_BITS))
-            _, end, offset, before = block[0]
-            if offset == before:  # of that day it knows nothing earlier; the block before does
-                block[0] = (first, end, offset, before)
-            self._blocks[number] = block
-        found = next(segment for segment in block if second < segment[1])
+            block = self._blocks[number] = self._scan(number * self._BLOCK - _DAY, (number + 1) * self._BLOCK)
+        for found in block:
+            if second < found[1]:
+                break
         self._latest = found
         return found
+
+    def far_segment(self, second: int) -> _Segment:
+        """Return a segment of an instant that was searched for: it may end two days later, as most who come from afar ask no further."""
+        if second // self._BLOCK not in self._blocks:
+            offset, end = self._offset_at(second), second + 2 * _DAY
+            if offset == self._offset_at(end - 1):
+                self._latest = found = (second, end, offset, offset)
+                return found
+        return self.segment(second)
 
     def to_us(self, local: datetime) -> int:
         """Return the instant of a naive local time; where there are two, or none, `fold` decides as in PEP 495."""
@@ -449,30 +455,32 @@ class _Offsets:
         return wall_us - offset * _SECOND_US
 
     def _offset_at(self, second: int) -> int:
-        moment = _from_us(min(max(second, _FIRST_SECOND), _LAST_SECOND) * _SECOND_US).astimezone(self.zone)
-        offset = moment.utcoffset()
+        if 0 <= second <= _LAST_SECOND:  # not all systems know of times before 1970
+            offset = datetime.fromtimestamp(second, self.zone).utcoffset()
+        else:
+            offset = _from_us(min(max(second, _FIRST_SECOND), _LAST_SECOND) * _SECOND_US, self.zone).utcoffset()
         assert offset is not None
-        return int(offset.total_seconds())
+        return offset // _SECOND
 
     def _scan(self, start: int, end: int) -> list[_Segment]:
         segments: list[_Segment] = []
-        before, offset, probe = self._offset_at(start - 1), self._offset_at(start), start
-        while probe < end:
-            following = min(probe + self._WEEK, end)
-            if self._offset_at(following) == offset:
-                probe = following
-                continue
-            change = self._first_change(probe, following, offset)
-            if change == end:
-                break
+        before = offset = self._offset_at(start)
+        last = self._offset_at(end - 1)
+        while offset != last:
+            change = self._first_change(start, end - 1, offset)
             segments.append((start, change, offset, before))
-            before, offset, start, probe = offset, self._offset_at(change), change, change
+            before, offset, start = offset, self._offset_at(change), change
         segments.append((start, end, offset, before))
         return segments
 
     def _first_change(self, low: int, high: int, offset: int) -> int:
         while high - low > 1:
-            middle = (low + high) // 2
+            if high - low >= 1800:  # nearly all changes are at a quarter of an hour
+                middle = (low + high) // 1800 * 900
+            elif high % 900 == 0:
+                middle = high - 1
+            else:
+                middle = (low + high) // 2
             if self._offset_at(middle) == offset:
                 low = middle
             else:
@@ -1147,6 +1155,7 @@ class _CronTable:
         self.wildcard = any(fields[name].star for name in ("second", "minute", "hour"))
         self._first_second = _lowest(self._hours) * 3600 + _lowest(self._minutes) * 60 + _lowest(self._seconds)  # of a day
         self._days: dict[int, int] = {}
+        self._latest = (0, 0, 0, 0)  # the year last asked about, its first day since 1970, its length, and its matching days
 
     def first_wall(self) -> int | None:
         """Return a match, or None if there never is one; the days of the calendar repeat after 400 years."""
@@ -1155,32 +1164,24 @@ class _CronTable:
 
     def next_wall(self, wall: int) -> int | None:
         """Return the first match at or after `wall`, or None if there is none before the year 10000."""
-        ordinal, second = divmod(wall, _DAY)
-        today = date.fromordinal(ordinal + self._EPOCH_ORDINAL)
-        days = self._days_of(today.year, today.month) >> today.day
+        today, second = divmod(wall, _DAY)
+        year, first, length, days = self._latest
+        if not 0 <= today - first < length:
+            year = date.fromordinal(today + self._EPOCH_ORDINAL).year
+            year, first, length, days = self._year(year, date(year, 1, 1).toordinal() - self._EPOCH_ORDINAL)
+        days >>= today - first
         if days & 1:
             found = self._next_second(second)
             if found >= 0:
                 return wall - second + found
         days >>= 1
-        if days:
-            return (ordinal + 1 + _lowest(days)) * _DAY + self._first_second
-        return self._in_later_month(today.year, today.month)
-
-    def _in_later_month(self, year: int, month: int) -> int | None:
-        while True:
-            months = self._months >> (month + 1)
-            if months:
-                month += 1 + _lowest(months)
-            else:
-                year, month = year + 1, _lowest(self._months)
-                years = 1 if self._years is None else self._years >> year
-                if not years or year + _lowest(years) > 9999:
-                    return None
-                year += _lowest(years)
-            days = self._days_of(year, month)
-            if days:
-                return (date(year, month, _lowest(days)).toordinal() - self._EPOCH_ORDINAL) * _DAY + self._first_second
+        today += 1
+        while not days:
+            if year == 9999 or (self._years is not None and not self._years >> year + 1):
+                return None
+            today = first + length
+            year, first, length, days = self._year(year + 1, today)
+        return (today + _lowest(days)) * _DAY + self._first_second
 
     def _next_second(self, second: int) -> int:
         """Return the first matching second of a day at or after `second`, or -1."""
@@ -1198,29 +1199,38 @@ class _CronTable:
         hours = self._hours >> (hour + 1)
         return (hour + 1 + _lowest(hours)) * 3600 + self._first_second % 3600 if hours else -1
 
-    def _days_of(self, year: int, month: int) -> int:
-        """Return the matching days of a month as bits from 1."""
-        if not self._months >> month & 1 or (self._years is not None and not self._years >> year & 1):
-            return 0
-        length = 29 if month == 2 and _is_leap(year) else _LENGTHS[month]
-        shift = date(year, month, 1).weekday()
-        key = (year << 4 | month) if self._weeks is not None else (length << 3 | shift)  # without weeks there are 28 kinds of months
-        days = self._days.get(key)
+    def _year(self, year: int, first: int) -> tuple[int, int, int, int]:
+        """Return a year as `_latest` has it; `first` is its first day since 1970."""
+        length = 366 if _is_leap(year) else 365
+        weekday = (first + 3) % 7  # 1 January 1970 was a Thursday
+        # There are 14 kinds of years, and 28 where it matters how many weeks the year before had.
+        kind = length << 4 | weekday << 1 | (self._weeks is not None and _is_leap(year - 1))
+        days = self._days.get(kind)
         if days is None:
-            if len(self._days) > 100:
-                self._days.clear()
-            days = self._days[key] = self._computed_days(year, month, shift, length)
-        return days
+            days = self._days[kind] = self._computed_days(year, weekday)
+        if self._years is not None and not self._years >> year & 1:
+            days = 0
+        self._latest = found = (year, first, length, days)
+        return found
 
-    def _computed_days(self, year: int, month: int, shift: int, length: int) -> int:
-        weekday_bits = sum(self._weekday.bits << 7 * week for week in range(6)) >> shift << 1
-        by_day = self._day.bits | self._day.days_of_month(shift, length)
-        by_weekday = weekday_bits | self._weekday.days_of_month(shift, length)
-        days = (by_day | by_weekday if self._either_day else by_day & by_weekday) & (2 << length) - 2
+    def _computed_days(self, year: int, weekday: int) -> int:
+        """Return the days, as bits from 0, that match in all years of the kind of this one, which begins with that weekday."""
+        found = start = 0
+        every_week = sum(self._weekday.bits << 7 * week for week in range(6))
+        for month in range(1, 13):
+            length = 29 if month == 2 and _is_leap(year) else _LENGTHS[month]
+            if self._months >> month & 1:
+                shift = (weekday + start) % 7
+                by_day = self._day.bits | self._day.days_of_month(shift, length)
+                by_weekday = every_week >> shift << 1 | self._weekday.days_of_month(shift, length)
+                days = (by_day | by_weekday if self._either_day else by_day & by_weekday) & (2 << length) - 2
+                found |= days >> 1 << start
+            start += length
         if self._weeks is not None:
-            in_week = (day for day in range(1, length + 1) if self._weeks >> date(year, month, day).isocalendar()[1] & 1)
-            days &= sum(1 << day for day in in_week)
-        return days
+            new_year = date(year, 1, 1).toordinal()
+            in_week = (day for day in range(start) if self._weeks >> date.fromordinal(new_year + day).isocalendar()[1] & 1)
+            found &= sum(1 << day for day in in_week)
+        return found
 
 
 @functools.lru_cache(maxsize=512)
@@ -1302,8 +1312,8 @@ class CronTrigger(_BuiltinTrigger):
         offsets, next_wall, wildcard = _offsets(self.timezone), self._table.next_wall, self._table.wildcard
         wall: int | None = None
         searched = 0
+        start, end, offset, before = offsets.segment(second)
         while True:
-            start, end, offset, before = offsets.segment(second)
             lower = second + offset
             if not wildcard and offset != before:
                 if offset < before:
@@ -1321,7 +1331,12 @@ class CronTrigger(_BuiltinTrigger):
             if end >= _LAST_SECOND:
                 return None
             # Nothing matches between `searched` and `wall`; but what was before `searched` may be repeated when this segment ends.
-            second = end if searched > end + offset - _DAY else max(end, wall - 2 * _DAY)
+            if searched > end + offset - _DAY or wall < end + 2 * _DAY:
+                second = end
+                start, end, offset, before = offsets.segment(second)
+            else:
+                second = wall - _DAY
+                start, end, offset, before = offsets.far_segment(second)
 
     def _arguments(self) -> dict[str, Any]:
         if self.crontab is not None:
