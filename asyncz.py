@@ -55,7 +55,6 @@ import heapq
 import inspect
 import logging
 import os
-import random
 import re
 import signal
 import sys
@@ -67,11 +66,10 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field, fields
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from datetime import time as clock_time
 from enum import Enum
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, cast
 
 __version__ = "1.0.0"
@@ -227,8 +225,31 @@ JOB_MAX_INSTANCES = 1 << 16
 ALL_EVENTS = (1 << 17) - 1
 
 
-@dataclass(frozen=True)
-class SchedulerEvent:
+class _Value:
+    """What cannot be changed, and is equal to another of its kind with the same values.
+
+    What is derived from it is a frozen dataclass, but for the methods: `dataclass` would compile four more for each class, which takes a
+    third of the time to import this module. `__init__` sets all fields at once, since there are three events for each run.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(getattr(self, field.name) == getattr(other, field.name) for field in self._fields() if field.compare)
+
+    def __hash__(self) -> int:
+        return hash(tuple(getattr(self, field.name) for field in self._fields() if field.compare))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in self._fields() if field.repr)
+        return f"{type(self).__qualname__}({shown})"
+
+    def _fields(self) -> tuple[Field[Any], ...]:
+        return fields(cast(Any, self))
+
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class SchedulerEvent(_Value):
     """Something happened to the scheduler.
 
     code: which, one of the constants above. alias: the store or executor concerned, None where there is none.
@@ -237,16 +258,22 @@ class SchedulerEvent:
     code: int
     alias: str | None = None
 
+    def __init__(self, code: int, alias: str | None = None) -> None:
+        vars(self).update(code=code, alias=alias)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class JobEvent(SchedulerEvent):
     """Something happened to a job: its id, and the alias of its store."""
 
     job_id: str = ""
     store: str | None = None
 
+    def __init__(self, code: int, alias: str | None = None, job_id: str = "", store: str | None = None) -> None:
+        vars(self).update(code=code, alias=alias, job_id=job_id, store=store)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class JobSubmissionEvent(JobEvent):
     """A run was handed to an executor (JOB_SUBMITTED), or was not, because too many are in progress (JOB_MAX_INSTANCES).
 
@@ -255,8 +282,18 @@ class JobSubmissionEvent(JobEvent):
 
     scheduled_run_times: Sequence[datetime] = ()
 
+    def __init__(
+        self,
+        code: int,
+        alias: str | None = None,
+        job_id: str = "",
+        store: str | None = None,
+        scheduled_run_times: Sequence[datetime] = (),
+    ) -> None:
+        vars(self).update(code=code, alias=alias, job_id=job_id, store=store, scheduled_run_times=scheduled_run_times)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class JobExecutionEvent(JobEvent):
     """A run ended (JOB_EXECUTED, JOB_ERROR) or came too late to begin (JOB_MISSED).
 
@@ -269,12 +306,27 @@ class JobExecutionEvent(JobEvent):
     exception: BaseException | None = None
     traceback: str | None = None
 
-
-def _made_event(kind: type[SchedulerEvent], **fields: Any) -> Any:
-    """Make an event of all its fields: three times as fast as the `__init__` of a frozen dataclass, and there are three for each run."""
-    event = kind.__new__(kind)
-    event.__dict__.update(fields)
-    return event
+    def __init__(
+        self,
+        code: int,
+        alias: str | None = None,
+        job_id: str = "",
+        store: str | None = None,
+        scheduled_run_time: datetime | None = None,
+        return_value: Any = None,
+        exception: BaseException | None = None,
+        traceback: str | None = None,
+    ) -> None:
+        vars(self).update(
+            code=code,
+            alias=alias,
+            job_id=job_id,
+            store=store,
+            scheduled_run_time=scheduled_run_time,
+            return_value=return_value,
+            exception=exception,
+            traceback=traceback,
+        )
 
 
 _Listener = Callable[[Any], Any]
@@ -428,9 +480,7 @@ class _Offsets:
         if block is None:
             # From a day before, so that the first segment of a block still knows of a change that has just been.
             block = self._blocks[number] = self._scan(number * self._BLOCK - _DAY, (number + 1) * self._BLOCK)
-        for found in block:
-            if second < found[1]:
-                break
+        found = next(segment for segment in block if second < segment[1])
         self._latest = found
         return found
 
@@ -671,7 +721,7 @@ class BaseTrigger(ABC):
         following = self._after_us(previous_us, now_us, zone)
         if not self._jitter_us or following is None:
             return following
-        return following + random.randrange(self._jitter_us + 1)
+        return following + _random_below(self._jitter_us + 1)
 
     def _bound(self, zone: tzinfo, now_us: int, owned: bool = False) -> BaseTrigger:
         """Return this trigger with what its arguments left open settled: the time zone, and where it starts.
@@ -793,7 +843,7 @@ class _BuiltinTrigger(BaseTrigger):
         following = self._compute_us(previous_us, now_us, self.timezone)
         if following is None:
             return None
-        return _from_us(following + (random.randrange(self._jitter_us + 1) if self._jitter_us else 0), self.timezone)
+        return _from_us(following + (_random_below(self._jitter_us + 1) if self._jitter_us else 0), self.timezone)
 
     def _bound(self, zone: tzinfo, now_us: int, owned: bool = False) -> BaseTrigger:
         if self._zone_given or self.timezone is zone or str(self.timezone) == str(zone):
@@ -849,6 +899,12 @@ def _remade(kind: type[BaseTrigger], arguments: dict[str, Any], own: dict[str, A
     if isinstance(trigger, _BuiltinTrigger):
         trigger._bind(binding)
     return trigger
+
+
+def _random_below(limit: int) -> int:
+    import random  # here, because only jitter and shared stores need it
+
+    return random.randrange(limit)
 
 
 def _aware_us(moment: datetime, field: str) -> int:
@@ -1900,8 +1956,8 @@ _PASS_SECONDS = 0.003  # what goes through very many jobs or times lets the loop
 _LISTED = 100  # so many single times are told of one by one; of more, the first and the last
 
 
-@dataclass(frozen=True)
-class RunInfo:
+@dataclass(frozen=True, init=False, repr=False, eq=False)
+class RunInfo(_Value):
     """What is known of one run.
 
     scheduled_run_time, started_at, finished_at: aware datetimes; None for what has not happened. outcome: "executed", "error" or "missed",
@@ -1915,6 +1971,26 @@ class RunInfo:
     error: str | None
     attempt: int
     job: Job | None = field(default=None, repr=False, compare=False)
+
+    def __init__(
+        self,
+        scheduled_run_time: datetime,
+        started_at: datetime | None,
+        finished_at: datetime | None,
+        outcome: str | None,
+        error: str | None,
+        attempt: int,
+        job: Job | None = None,
+    ) -> None:
+        vars(self).update(
+            scheduled_run_time=scheduled_run_time,
+            started_at=started_at,
+            finished_at=finished_at,
+            outcome=outcome,
+            error=error,
+            attempt=attempt,
+            job=job,
+        )
 
 
 def current_run() -> RunInfo | None:
@@ -2991,6 +3067,8 @@ class _Outbox:
         self._scheduler = scheduler
         self._alias = alias
         self._owner = owner
+        from queue import SimpleQueue  # here, because a schedule in memory needs none
+
         self._queue: SimpleQueue[tuple[_Op, Callable[[Any], None] | None, bool] | None] = SimpleQueue()
         self._lease = store._lease_us / _SECOND_US
         self._closing = False
@@ -3057,6 +3135,8 @@ class _Outbox:
         return True
 
     def _gathered(self, seconds: float) -> list[tuple[_Op, Callable[[Any], None] | None, bool]]:
+        from queue import Empty
+
         batch: list[tuple[_Op, Callable[[Any], None] | None, bool]] = []
         try:
             first = self._queue.get(timeout=seconds) if seconds else self._queue.get_nowait()
@@ -3356,7 +3436,7 @@ class _SharedStore(BaseStore):
     def _put(self, job: Job, replaced: int | None) -> bool:
         text = self._codec.encode(job)
         # Not the next number: that is a claim's. Whoever asks again after a lost answer has to tell its own write from those of others.
-        revision = self._new_revision() if replaced is None else replaced + 2 + random.randrange(1 << 20)
+        revision = self._new_revision() if replaced is None else replaced + 2 + _random_below(1 << 20)
         if not self._applied([("put", job.id, replaced, revision, job._due_us, text)])[0]:
             return False
         job._revision = revision
@@ -3398,7 +3478,7 @@ class _SharedStore(BaseStore):
         if expired and self._outbox is not None:
             self._outbox.reap_soon()
         if self._contested:  # or all schedulers would go for the same jobs first
-            random.shuffle(jobs)
+            jobs.sort(key=lambda _: _random_below(1 << 30))
         return jobs
 
     def _handed_out(self, page: list[tuple[str, _Entry]], now_us: int) -> Iterator[Job | None]:
@@ -4300,6 +4380,8 @@ class _Workers:
         self._name = name
         self._initializer = initializer
         self._initargs = tuple(initargs)
+        from queue import SimpleQueue  # here, because coroutines need none
+
         self._queue: SimpleQueue[_Run | _WorkerCall | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
@@ -5484,24 +5566,13 @@ class _RunMethods(_JobMethods):
 
                 text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
             moment = _from_us(due_us, job._zone)
-            event = _made_event(
-                JobExecutionEvent,
-                code=code,
-                alias=None,
-                job_id=job.id,
-                store=job.store_alias,
-                scheduled_run_time=moment,
-                return_value=value,
-                exception=error,
-                traceback=text,
-            )
+            event = JobExecutionEvent(code, None, job.id, job.store_alias, moment, value, error, text)
             self._listeners.tell(event, self._start_listener)
 
     def _tell_submission(self, code: int, run: _Run) -> None:
         if self._listeners.mask & code:
             job = run.job
-            times = run.shown_times()
-            event = _made_event(JobSubmissionEvent, code=code, alias=None, job_id=job.id, store=job.store_alias, scheduled_run_times=times)
+            event = JobSubmissionEvent(code, None, job.id, job.store_alias, run.shown_times())
             self._listeners.tell(event, self._start_listener)
 
     def _tell(self, code: int, alias: str | None) -> None:
@@ -5510,8 +5581,7 @@ class _RunMethods(_JobMethods):
 
     def _tell_job(self, code: int, job: Job) -> None:
         if self._listeners.mask & code:
-            event = _made_event(JobEvent, code=code, alias=None, job_id=job.id, store=job.store_alias)
-            self._listeners.tell(event, self._start_listener)
+            self._listeners.tell(JobEvent(code, None, job.id, job.store_alias), self._start_listener)
 
     @abstractmethod
     def wakeup(self) -> None:
