@@ -573,7 +573,7 @@ def _timezone(value: object) -> tzinfo:
     if value is None:
         return _local_zone()
     if isinstance(value, tzinfo):
-        return _UTC if str(value) == "UTC" else value
+        return _UTC if value is _UTC or str(value) == "UTC" else value
     if isinstance(value, str):
         return _named_zone(value)
     raise TypeError(f"timezone={value!r}: not a time zone; give a name such as 'Europe/Paris', or a tzinfo object")
@@ -818,7 +818,7 @@ class _BuiltinTrigger(BaseTrigger):
         self.start_at = None if start_at is None else _parsed(start_at, "start_at")
         self.end_at = None if end_at is None else _parsed(end_at, "end_at")
         self.timezone = _timezone(zone)
-        self._jitter_us = _jitter_us(jitter)
+        self._jitter_us = 0 if jitter is None else _jitter_us(jitter)
         self._set_bounds()
         if self._start_us is not None and self.end_at is not None and self._end_us < self._start_us:
             raise ValueError(f"end_at={end_at!r}: before start_at={start_at!r}; it must be at or after it")
@@ -914,8 +914,6 @@ def _aware_us(moment: datetime, field: str) -> int:
 
 
 def _jitter_us(jitter: object) -> int:
-    if jitter is None:
-        return 0
     if isinstance(jitter, bool) or not isinstance(jitter, (int, float)) or not 0 <= jitter < float("inf"):
         raise ValueError(f"jitter={jitter!r}: not a number of seconds, 0 or more")
     return round(jitter * _SECOND_US)
@@ -1035,7 +1033,8 @@ def _interval_us(units: dict[str, Any]) -> int:
     for unit, value in units.items():
         if value.__class__ is not int and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise TypeError(f"{unit}={value!r}: not a number; give a number of {unit}, such as {unit}=2")
-        seconds += value * _INTERVAL_UNITS[unit]
+        if value:
+            seconds += value * _INTERVAL_UNITS[unit]
     interval_us = round(seconds * _SECOND_US) if seconds * _SECOND_US < 2**62 else None
     if interval_us is None or interval_us <= 0:
         given = ", ".join(f"{unit}={value!r}" for unit, value in units.items() if value) or "no argument"
@@ -1514,7 +1513,7 @@ class OrTrigger(_CombinedTrigger):
         return min((found for found in times if found is not None), default=None)
 
 
-_TRIGGERS: dict[str, Callable[..., BaseTrigger]] = {"date": DateTrigger, "interval": IntervalTrigger, "cron": CronTrigger}
+_TRIGGERS: dict[str, Callable[..., _BuiltinTrigger]] = {"date": DateTrigger, "interval": IntervalTrigger, "cron": CronTrigger}
 
 
 # === Jobs ===
@@ -1543,13 +1542,20 @@ _CALLEES: weakref.WeakKeyDictionary[Callable[..., Any], _Callee] = weakref.WeakK
 
 
 def _callee(fn: Callable[..., Any]) -> _Callee:
-    if _LATEST["fn"] is not fn:
+    return _latest(fn)[1]
+
+
+def _latest(fn: Callable[..., Any]) -> tuple[Callable[..., Any], _Callee, _Call]:
+    """Return a function, what is known of it, and the call of it without arguments, which all jobs share that are added in a row."""
+    latest: tuple[Callable[..., Any], _Callee, _Call] = _LATEST[0]  # read once, as other threads add jobs, too
+    if latest[0] is not fn:
         callee = _found_callee(fn)
-        _LATEST.update(fn=fn, callee=callee, call=(fn, (), _NO_KWARGS, callee.is_coroutine))
-    return cast(_Callee, _LATEST["callee"])
+        latest = _LATEST[0] = (fn, callee, (fn, (), _NO_KWARGS, callee.is_coroutine))
+    return latest
 
 
-_LATEST: dict[str, Any] = {"fn": None}  # a speed-up: jobs of one function are added one after the other; those without arguments share the call
+_LATEST: list[tuple[Any, Any, Any]] = [(None, None, None)]
+_NO_ARGUMENTS: tuple[int, tuple[str, ...]] = (0, ())
 
 
 def _found_callee(fn: Callable[..., Any]) -> _Callee:
@@ -1613,9 +1619,9 @@ def _resolved(reference: str, field: str) -> Any:
     return found
 
 
-def _check_arguments(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+def _check_arguments(fn: Callable[..., Any], callee: _Callee, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raise TypeError, naming the parameter, where the function can't be called with these."""
-    callee, shape = _callee(fn), (len(args), tuple(kwargs))
+    shape = (len(args), tuple(kwargs)) if args or kwargs else _NO_ARGUMENTS
     if shape in callee.shapes:
         return
     try:
@@ -1681,17 +1687,21 @@ class Job:
     _revision: int  # changes with every write; whoever writes compares it first
     _scheduler: BaseScheduler | None
 
-    def __init__(self, scheduler: BaseScheduler | None, id: str, store_alias: str, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, scheduler: BaseScheduler | None, id: str, store_alias: str, trigger: BaseTrigger, options: Mapping[str, Any] | None = None
+    ) -> None:
         self._scheduler = scheduler
         self.id = id
         self.store_alias = store_alias
+        self.trigger = trigger
         self._due_us = None
         self._entry = None
         self._last = None
         self._reference = None
         self._revision = 0
-        for name, value in options.items():
-            setattr(self, name, value)
+        if options is not None:
+            for name, value in options.items():
+                setattr(self, name, value)
 
     @property
     def fn(self) -> Callable[..., Any]:
@@ -1920,22 +1930,30 @@ def _reject_unknown(names: Iterable[str], known: Iterable[str], where: str) -> N
             raise TypeError(f"{name}: {where} has no such argument{hint}")
 
 
-def _made_trigger(trigger: BaseTrigger | str | None, arguments: Mapping[str, Any], where: str) -> BaseTrigger:
-    """Return the trigger that an instance, or a name with its arguments, means; None is `date`."""
-    if isinstance(trigger, BaseTrigger):
-        _reject_unknown(arguments, _ADD_OPTIONS, f"{where} with a trigger instance")
-        return trigger
+def _made_trigger(trigger: BaseTrigger | str | None, arguments: Mapping[str, Any], where: str, zone: tzinfo | None) -> BaseTrigger:
+    """Return the trigger that an instance, or a name with its arguments, means; None is `date`.
+
+    zone: where it is known by now, the one to take where the arguments have none.
+    """
     kind = "date" if trigger is None else trigger
     if not isinstance(kind, str) or kind not in _TRIGGERS:
+        if isinstance(trigger, BaseTrigger):
+            _reject_unknown(arguments, _ADD_OPTIONS, f"{where} with a trigger instance")
+            return trigger
         near = _nearest(kind, _TRIGGERS) if isinstance(kind, str) else ""
         raise _kind_error(kind, f"trigger={trigger!r}: not a trigger; give an instance, or one of {_listed(_TRIGGERS)}{near}")
     accepted = _trigger_parameters(kind)
-    for name in arguments if trigger is None else ():
-        users = [other for other in _TRIGGERS if name in _trigger_parameters(other)]
-        if users and name not in accepted:
-            raise TypeError(f"{name}: an argument of the trigger {' and '.join(users)}; write trigger={users[0]!r}")
-    _reject_unknown(arguments, (*accepted, *_ADD_OPTIONS), f"{where} with the trigger {kind!r}")
-    return _TRIGGERS[kind](**arguments)
+    if not arguments.keys() <= accepted.keys():
+        for name in arguments if trigger is None else ():
+            users = [other for other in _TRIGGERS if name in _trigger_parameters(other)]
+            if users and name not in accepted:
+                raise TypeError(f"{name}: an argument of the trigger {' and '.join(users)}; write trigger={users[0]!r}")
+        _reject_unknown(arguments, (*accepted, *_ADD_OPTIONS), f"{where} with the trigger {kind!r}")
+    if zone is None or arguments.get("timezone") is not None:
+        return _TRIGGERS[kind](**arguments)
+    made = _TRIGGERS[kind](**{**arguments, "timezone": zone})
+    made._zone_given = False
+    return made
 
 
 def _kind_error(value: object, message: str) -> Exception:
@@ -1943,8 +1961,8 @@ def _kind_error(value: object, message: str) -> Exception:
 
 
 @functools.cache
-def _trigger_parameters(kind: str) -> tuple[str, ...]:
-    return tuple(inspect.signature(_TRIGGERS[kind]).parameters)
+def _trigger_parameters(kind: str) -> dict[str, Any]:
+    return dict(inspect.signature(_TRIGGERS[kind]).parameters)
 
 
 # === Records ===
@@ -2539,7 +2557,7 @@ class _Codec:
         if self._serializer is None:
             args = tuple(_restored_value(value) for value in args)
             kwargs = {name: _restored_value(value) for name, value in kwargs.items()}
-        job = Job(None, job_id, "", {**options, "trigger": _restored_trigger(kept["trigger"])})
+        job = Job(None, job_id, "", _restored_trigger(kept["trigger"]), options)
         job._call, job._reference = (_not_imported, args, kwargs, False), kept["fn"]
         return job
 
@@ -2890,6 +2908,10 @@ class MemoryStore(BaseStore):
 
     def _lookup(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
+
+    def _known(self, job_id: str) -> tuple[int | None, Job | None]:
+        job = self._jobs.get(job_id)
+        return (None, None) if job is None else (job._revision, job)
 
     def _put(self, job: Job, replaced: int | None) -> bool:
         if replaced is not None:
@@ -4864,17 +4886,20 @@ class _JobMethods(ABC):
             _reject_unknown(trigger_args, _ADD_OPTIONS, "add_job")
             raise TypeError("add_job: fn is missing; give the function as the first argument")
         _check_flag("replace_existing", replace_existing)
-        given = {"mistrigger_grace_time": mistrigger_grace_time, "coalesce": coalesce, "max_instances": max_instances, "recover": recover}
-        options = _check_options({option: value for option, value in given.items() if value is not UNSET})
-        options["executor"] = _check_alias(executor)
         checked = _check_callable(fn)
-        options["_call"] = _made_call(
-            checked, _check_args(() if args is None else args), _check_kwargs(_NO_KWARGS if kwargs is None else kwargs)
-        )
+        options: dict[str, Any] = {"executor": _check_alias(executor), "_reference": fn if isinstance(fn, str) else None}
+        if mistrigger_grace_time is not UNSET:
+            options["mistrigger_grace_time"] = _check_grace(mistrigger_grace_time)
+        if coalesce is not UNSET:
+            options["coalesce"] = _check_coalesce(coalesce)
+        if max_instances is not UNSET:
+            options["max_instances"] = _check_max_instances(max_instances)
+        if recover is not UNSET:
+            options["recover"] = _check_recover(recover)
+        options["_call"] = _made_call(checked, () if args is None else _check_args(args), _NO_KWARGS if kwargs is None else _check_kwargs(kwargs))
         options["name"] = _callee(checked).name if name is None else _check_name(name)
-        made = _made_trigger(trigger, trigger_args, "add_job")
-        job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), {"trigger": made})
-        options["_reference"] = fn if isinstance(fn, str) else None
+        made = self._trigger(trigger, trigger_args, "add_job")
+        job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), made)
         pending = _Pending(job, options, made, self._checked_first(next_run_time), replace_existing, made is not trigger)
         if not self._add_pending(pending):
             self._admit(pending)
@@ -4917,7 +4942,7 @@ class _JobMethods(ABC):
         if self.running and "executor" in changes:
             self._executor_named(_check_alias(changes["executor"]))
         trigger = changes.pop("trigger", UNSET)
-        made: Any = UNSET if trigger is UNSET else _made_trigger(trigger, {}, "update_job")
+        made: Any = UNSET if trigger is UNSET else self._trigger(trigger, {}, "update_job")
         first = self._checked_first(changes.pop("next_run_time", UNSET))
         if "fn" in changes:
             changes["_reference"] = changes["fn"] if isinstance(changes["fn"], str) else None
@@ -4925,7 +4950,7 @@ class _JobMethods(ABC):
 
     def reschedule_job(self, job_id: str, store: str | None = None, trigger: BaseTrigger | str | None = None, **trigger_args: Any) -> Job:
         """Give a job another trigger, as in `add_job`, and return it; a paused one stays paused. Raises as `update_job`."""
-        made = _made_trigger(trigger, trigger_args, "reschedule_job")
+        made = self._trigger(trigger, trigger_args, "reschedule_job")
         return self._change(job_id, store, {}, made, UNSET, made is not trigger)
 
     def pause_job(self, job_id: str, store: str | None = None) -> Job:
@@ -5009,6 +5034,9 @@ class _JobMethods(ABC):
 
     # Below: how these find, change and admit jobs.
 
+    def _trigger(self, trigger: BaseTrigger | str | None, arguments: Mapping[str, Any], where: str) -> BaseTrigger:
+        return _made_trigger(trigger, arguments, where, self.timezone if self.running else None)
+
     def _checked_first(self, value: Any) -> Any:
         """Return `next_run_time` as given, after a look at whether it is one."""
         if value is not UNSET and value is not None and value != "now":
@@ -5090,8 +5118,9 @@ class _JobMethods(ABC):
         """Set what depends on the time and on the configuration: the defaults, the time zone, the first run."""
         job, store = pending.job, self._stores.get(pending.job.store_alias)
         now_us = store._now_us(self._clock) if store is not None and self._stores_open else self._clock.now_us()
-        for name, value in {**self._job_defaults, **pending.options}.items():
-            setattr(job, name, value)
+        for options in (self._job_defaults, pending.options):
+            for name, value in options.items():
+                setattr(job, name, value)
         job.trigger = pending.trigger._bound(self.timezone, now_us, pending.owned and self.running)
         job._due_us = self._first_us(job.trigger, pending.first, now_us)
 
@@ -5110,7 +5139,8 @@ class _JobMethods(ABC):
         """Bring a settled job into its store."""
         job, replaced = pending.job, None
         store, due_us = self._store_of(job.store_alias), job._due_us
-        self._executor_named(job.executor)
+        if job.executor not in self._executors:
+            self._executor_named(job.executor)  # raises
         while True:
             replaced, old = store._known(job.id)  # in one look: what somebody else adds meanwhile must not be taken for what can't be read
             if replaced is not None and not pending.replace:
@@ -5212,11 +5242,9 @@ class _JobMethods(ABC):
 
 
 def _made_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call:
-    _check_arguments(fn, args, kwargs)
-    callee = _callee(fn)
-    if not args and not kwargs and _LATEST["fn"] is fn:
-        return cast(_Call, _LATEST["call"])
-    return fn, args, kwargs, callee.is_coroutine
+    _, callee, bare_call = _latest(fn)
+    _check_arguments(fn, callee, args, kwargs)
+    return (fn, args, kwargs, callee.is_coroutine) if args or kwargs else bare_call
 
 
 def _random_id() -> str:
@@ -5600,7 +5628,7 @@ def _error_text(error: BaseException) -> str:
 
 def _nameless(job_id: str) -> Job:
     """Return what stands for a job whose record can't be read."""
-    return Job(None, job_id, "", {"trigger": DateTrigger(), "name": job_id})
+    return Job(None, job_id, "", DateTrigger(), {"name": job_id})
 
 
 class BaseScheduler(_RunMethods):
@@ -6067,7 +6095,7 @@ class BaseScheduler(_RunMethods):
     def _need(self, due_us: int | None) -> None:
         """Ask for a pass if something is due before the next one that is known of."""
         if due_us is not None and self.running and (self._wake_us is None or due_us < self._wake_us or self._pass_thread is not None):
-            self._woken = True
+            self._woken, self._wake_us = True, due_us
             self.wakeup()
 
     # Display.
@@ -6732,7 +6760,7 @@ def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> dict[tuple[st
         trigger = known.trigger if known is not None else job.trigger._unbound()
         first = known.first if known is not None else (None if job._due_us is None else UNSET)
         options = {name: getattr(job, name) for name in ("_call", "_reference", "name", "executor", *_JOB_DEFAULTS)}
-        twin = Job(scheduler, job.id, job.store_alias, {**options, "trigger": trigger})
+        twin = Job(scheduler, job.id, job.store_alias, trigger, options)
         entry = _Pending(twin, options, trigger, first, False)
         due_us = scheduler._first_us(trigger._bound(scheduler.timezone, start_us), first, start_us)
         if first is None or (due_us is not None and due_us >= start_us):

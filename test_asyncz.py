@@ -2044,6 +2044,24 @@ class TestEveryKindOfCallable(VirtualTimeTestCase):
                     job = self.scheduler.add_job(fn, args=args, next_run_time=None, executor=executor)
                     self.assertEqual(await asyncio.wrap_future(self.scheduler.run_job(job.id)), expected)
 
+    def test_is_not_taken_for_another_that_is_added_at_the_same_time(self):
+        def add_another(frame, event, argument):  # at every line, as another thread might
+            if frame.f_globals is not vars(asyncz):
+                return None
+            another.add_job(time.time, next_run_time=None)
+            return add_another
+
+        another, tracing = asyncz.AsyncIOScheduler(), sys.gettrace()
+        for fn, args in ((double, [21]), (double_soon, [21]), (os.getcwd, [])):
+            with self.subTest(fn):
+                sys.settrace(add_another)
+                try:
+                    job = self.scheduler.add_job(fn, args=args, next_run_time=None)
+                finally:
+                    sys.settrace(tracing)
+                self.assertEqual((job.fn, job.name), (fn, fn.__qualname__))
+        self.assertGreater(len(another.get_jobs()), 100)
+
     async def test_runs_in_place_with_the_debug_executor(self):
         self.scheduler.add_executor("debug", "debug")
         self.scheduler.start()
