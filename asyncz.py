@@ -4896,7 +4896,9 @@ class _JobMethods(ABC):
             options["max_instances"] = _check_max_instances(max_instances)
         if recover is not UNSET:
             options["recover"] = _check_recover(recover)
-        options["_call"] = _made_call(checked, () if args is None else _check_args(args), _NO_KWARGS if kwargs is None else _check_kwargs(kwargs))
+        options["_call"] = _made_call(
+            checked, () if args is None else _check_args(args), _NO_KWARGS if kwargs is None else _check_kwargs(kwargs)
+        )
         options["name"] = _callee(checked).name if name is None else _check_name(name)
         made = self._trigger(trigger, trigger_args, "add_job")
         job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), made)
