@@ -229,7 +229,7 @@ class _Value:
     """What cannot be changed, and is equal to another of its kind with the same values.
 
     What is derived from it is a frozen dataclass, but for the methods: `dataclass` would compile four more for each class, which takes a
-    third of the time to import this module. `__init__` sets all fields at once, since there are three events for each run.
+    third of the time to import this module. `__init__` goes past the freezing in the shortest way, as there are three events for each run.
     """
 
     def __eq__(self, other: object) -> bool:
@@ -259,7 +259,9 @@ class SchedulerEvent(_Value):
     alias: str | None = None
 
     def __init__(self, code: int, alias: str | None = None) -> None:
-        vars(self).update(code=code, alias=alias)
+        values = vars(self)
+        values["code"] = code
+        values["alias"] = alias
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -270,7 +272,11 @@ class JobEvent(SchedulerEvent):
     store: str | None = None
 
     def __init__(self, code: int, alias: str | None = None, job_id: str = "", store: str | None = None) -> None:
-        vars(self).update(code=code, alias=alias, job_id=job_id, store=store)
+        values = vars(self)
+        values["code"] = code
+        values["alias"] = alias
+        values["job_id"] = job_id
+        values["store"] = store
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -290,7 +296,12 @@ class JobSubmissionEvent(JobEvent):
         store: str | None = None,
         scheduled_run_times: Sequence[datetime] = (),
     ) -> None:
-        vars(self).update(code=code, alias=alias, job_id=job_id, store=store, scheduled_run_times=scheduled_run_times)
+        values = vars(self)
+        values["code"] = code
+        values["alias"] = alias
+        values["job_id"] = job_id
+        values["store"] = store
+        values["scheduled_run_times"] = scheduled_run_times
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -317,16 +328,15 @@ class JobExecutionEvent(JobEvent):
         exception: BaseException | None = None,
         traceback: str | None = None,
     ) -> None:
-        vars(self).update(
-            code=code,
-            alias=alias,
-            job_id=job_id,
-            store=store,
-            scheduled_run_time=scheduled_run_time,
-            return_value=return_value,
-            exception=exception,
-            traceback=traceback,
-        )
+        values = vars(self)
+        values["code"] = code
+        values["alias"] = alias
+        values["job_id"] = job_id
+        values["store"] = store
+        values["scheduled_run_time"] = scheduled_run_time
+        values["return_value"] = return_value
+        values["exception"] = exception
+        values["traceback"] = traceback
 
 
 _Listener = Callable[[Any], Any]
@@ -359,7 +369,7 @@ class _Listeners:
             if mask & event.code:
                 try:
                     result = callback(event)
-                    if inspect.iscoroutine(result):
+                    if result is not None and inspect.iscoroutine(result):
                         start_coroutine(result)
                 except Exception:
                     _LOGGER.exception("listener %r raised for %r; the others still hear", callback, event)
@@ -380,6 +390,7 @@ _DAY = 86400
 _FIRST_SECOND = -62_135_596_800 + 2 * _DAY  # what datetime can show, less two days for any offset
 _LAST_SECOND = 253_402_300_799 - 2 * _DAY
 _LAST_US = _LAST_SECOND * _SECOND_US
+_EXACT_US = _SECOND_US << 32  # a float of so many seconds, until 2106, is exact to half a microsecond
 
 
 class _Clock:
@@ -399,9 +410,8 @@ def _to_us(moment: datetime) -> int:
 
 
 def _from_us(instant_us: int, zone: tzinfo = _UTC) -> datetime:
-    second, microsecond = divmod(instant_us, _SECOND_US)
-    if microsecond == 0 and second >= 0:  # most run times; not all systems know of times before 1970
-        return datetime.fromtimestamp(second, zone)
+    if 0 <= instant_us < _EXACT_US:  # most times; not all systems know of those before 1970
+        return datetime.fromtimestamp(instant_us / _SECOND_US, zone)
     moment = _EPOCH + timedelta(microseconds=instant_us)
     return moment if zone is _UTC else moment.astimezone(zone)
 
@@ -1683,7 +1693,7 @@ class Job:
     _last: _Last | None  # how its last run ended
     _reference: str | None  # "module:object" for the function: as it was given, or as a record has it
     _due_us: int | None  # the next run time; None: paused
-    _entry: object  # the memory store's: its place in the queue
+    _entry: int | None  # the memory store's: the time that it waits for
     _revision: int  # changes with every write; whoever writes compares it first
     _scheduler: BaseScheduler | None
 
@@ -2000,15 +2010,14 @@ class RunInfo(_Value):
         attempt: int,
         job: Job | None = None,
     ) -> None:
-        vars(self).update(
-            scheduled_run_time=scheduled_run_time,
-            started_at=started_at,
-            finished_at=finished_at,
-            outcome=outcome,
-            error=error,
-            attempt=attempt,
-            job=job,
-        )
+        values = vars(self)
+        values["scheduled_run_time"] = scheduled_run_time
+        values["started_at"] = started_at
+        values["finished_at"] = finished_at
+        values["outcome"] = outcome
+        values["error"] = error
+        values["attempt"] = attempt
+        values["job"] = job
 
 
 def current_run() -> RunInfo | None:
@@ -2062,11 +2071,14 @@ class _RunState(Enum):
     OVER = "over"
 
 
+_CLAIMED, _BEGUN, _OVER = _RunState  # before Python 3.12, to look up a member of an Enum takes as long as four of a module's names
+
+
 class _Run:
     """One run from its claim to its end."""
 
     # What most runs never change stays with the class: a run is made for every due job.
-    state = _RunState.CLAIMED
+    state = _CLAIMED
     attempt = 1
     started_us = 0  # when its latest call began
     removed = False  # the claim removed the job, since its schedule was over
@@ -2199,15 +2211,6 @@ class _Run:
         if ticket is not None:
             ticket.outbox.submit(("finish", ticket.job_id, ticket, ""))
 
-    async def run_coroutine(self) -> None:
-        """The same for a coroutine function, in a task of the scheduler's loop."""
-        if self.scheduler._begin(self):
-            self.reports_here = True
-            try:
-                await self.call_coroutine()
-            finally:
-                self.scheduler._note_over(self)
-
     def refuse(self, error: BaseException) -> None:
         """Be over with an error, without a call."""
         if self.scheduler._begin(self):
@@ -2239,29 +2242,30 @@ class _Run:
         finally:
             _CURRENT.reset(token)
 
-    async def call_coroutine(self) -> None:
-        """The same for a coroutine function; only what has to end the task, such as its cancellation, leaves this method."""
+    async def call_coroutine(self, whole: bool = False) -> None:
+        """The same for a coroutine function; only what has to end the task, such as its cancellation, leaves this method.
+
+        whole: begin first and be over then, in a task of the scheduler's loop.
+        """
+        if whole:
+            if not self.scheduler._begin(self):
+                return
+            self.reports_here = True
         fn, args, kwargs, _ = self.call
         _CURRENT.set(self)  # in the context of the run's own task
         breath = None
         try:
             while (due_us := self.time_to_run_us()) is not None:
-                if due_us < self.last_us:  # a backlog; a coroutine that never waits must let the loop breathe
-                    breath = breath or time.monotonic()
-                    if time.monotonic() - breath > _PASS_SECONDS:
-                        await asyncio.sleep(0)
-                        breath = time.monotonic()
+                if due_us < self.last_us:
+                    breath = await _breathed(breath)
                 if self.ticket is not None and not await self.begins(due_us):
                     return
                 try:
                     value = fn(*args, **kwargs)
-                    if inspect.isawaitable(value):
+                    if value.__class__ is types.CoroutineType or inspect.isawaitable(value):
                         value = await value
                 except BaseException as error:
-                    if isinstance(error, asyncio.CancelledError) and self.is_handed_over():
-                        self.hand_back()
-                    else:
-                        self.scheduler._on_error(self, due_us, error)
+                    self.note_raised(due_us, error)
                     if not isinstance(error, (Exception, SystemExit)):
                         raise
                 else:
@@ -2269,10 +2273,25 @@ class _Run:
                 self.move_on()
         except Exception as error:  # the trigger's, in a backlog
             self.scheduler._on_error(self, self.last_us, error)
+        finally:
+            if whole:
+                self.scheduler._note_over(self)
 
-    def is_handed_over(self) -> bool:
-        """Return whether a shutdown that cancels this run leaves it to another scheduler."""
-        return self.ticket is not None and self.ticket.recover and not self.scheduler.running
+    def note_raised(self, due_us: int, error: BaseException) -> None:
+        """Report what a coroutine raised, unless that is the cancellation by a shutdown that leaves the run to another scheduler."""
+        if isinstance(error, asyncio.CancelledError) and self.ticket is not None and self.ticket.recover and not self.scheduler.running:
+            self.hand_back()
+        else:
+            self.scheduler._on_error(self, due_us, error)
+
+
+async def _breathed(since: float | None) -> float:
+    """Let the loop breathe if it has not since a while ago, as in a backlog of a coroutine that never waits; return since when not."""
+    now = time.monotonic()
+    if since is not None and now - since > _PASS_SECONDS:
+        await asyncio.sleep(0)
+        return time.monotonic()
+    return since or now
 
 
 def _answer(future: asyncio.Future[Any], answer: Any) -> None:
@@ -2831,9 +2850,9 @@ class MemoryStore(BaseStore):
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
-        # Due times in a heap, ties broken by a counter. An entry counts while it is its job's `_entry`; others are skipped when they come up.
-        self._queue: list[tuple[int, int, Job]] = []
-        self._counter = 0
+        # By the time that is a job's `_entry`: the job, or where it shares that time with others, all of them by id, in order.
+        self._at: dict[int, Job | dict[str, Job]] = {}
+        self._times: list[int] = []  # these times as a heap; those that are not in `_at` any more are skipped when they come up
 
     def add_job(self, job: Job) -> None:
         """Keep a new job. Raises ConflictIdError if there is one with its id."""
@@ -2848,14 +2867,14 @@ class MemoryStore(BaseStore):
         with self._lock:
             previous = self._found(job.id)
             if previous is not job:
-                previous._entry = None
+                self._dequeue(previous)
                 self._jobs[job.id] = job
             self._enqueue(job, job._due_us)
 
     def delete_job(self, job_id: str) -> None:
         """Remove the job with that id. Raises JobLookupError if there is none."""
         with self._lock:
-            self._found(job_id)._entry = None
+            self._dequeue(self._found(job_id))
             del self._jobs[job_id]
 
     def remove_all_jobs(self) -> None:
@@ -2864,7 +2883,8 @@ class MemoryStore(BaseStore):
             for job in self._jobs.values():
                 job._entry = None
             self._jobs.clear()
-            self._queue.clear()
+            self._at.clear()
+            self._times.clear()
 
     def lookup_job(self, job_id: str) -> Job | None:
         """Return the job with that id, or None."""
@@ -2894,15 +2914,34 @@ class MemoryStore(BaseStore):
         return job
 
     def _enqueue(self, job: Job, when_us: int | None) -> None:
+        self._dequeue(job)
         if when_us is None:
-            job._entry = None
             return
-        self._counter += 1
-        job._entry = entry = (when_us, self._counter, job)
-        heapq.heappush(self._queue, entry)
-        if len(self._queue) > 2 * len(self._jobs) + 100:  # mostly entries that were replaced
-            self._queue = [kept for kept in self._queue if kept[2]._entry is kept]
-            heapq.heapify(self._queue)
+        job._entry = when_us
+        there = self._at.get(when_us)
+        if there is None:
+            self._at[when_us] = job
+            heapq.heappush(self._times, when_us)
+            if len(self._times) > 2 * len(self._at) + 100:  # mostly times that are gone
+                self._times = list(self._at)
+                heapq.heapify(self._times)
+        elif isinstance(there, dict):
+            there[job.id] = job
+        else:
+            self._at[when_us] = {there.id: there, job.id: job}
+
+    def _dequeue(self, job: Job) -> None:
+        when_us = job._entry
+        if when_us is None:
+            return
+        job._entry = None
+        there = self._at.get(when_us)  # None: the job comes from another store
+        if there is job:
+            del self._at[when_us]
+        elif isinstance(there, dict) and there.get(job.id) is job:
+            del there[job.id]
+            if not there:
+                del self._at[when_us]
 
     # The same as the defaults, without work for jobs that are not due.
 
@@ -2926,21 +2965,24 @@ class MemoryStore(BaseStore):
     def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Claim]:
         # A job stays in the queue until its claim moves it on, so that nothing is lost if the pass ends between the two.
         now_us = clock.now_us()
-        while (head := self._head()) is not None and head[0] <= now_us:
-            claim = wanted(head[2], now_us)
-            if claim is not None and self._claim(head[2], claim.revision, claim.following_us):
-                yield claim
+        while True:
+            with self._lock:
+                when_us = self._next_due_us()
+                if when_us is None or when_us > now_us:
+                    return
+                there = self._at[when_us]
+                jobs = list(there.values()) if isinstance(there, dict) else [there]
+            for job in jobs:
+                claim = wanted(job, now_us) if job._entry == when_us else None
+                if claim is not None and self._claim(job, claim.revision, claim.following_us):
+                    yield claim
 
     def _next_due_us(self) -> int | None:
-        head = self._head()
-        return None if head is None else head[0]
-
-    def _head(self) -> tuple[int, int, Job] | None:
         with self._lock:
-            queue = self._queue
-            while queue and queue[0][2]._entry is not queue[0]:
-                heapq.heappop(queue)
-            return queue[0] if queue else None
+            times = self._times
+            while times and times[0] not in self._at:
+                heapq.heappop(times)
+            return times[0] if times else None
 
     def _set_job_aside(self, job: Job, until_us: int) -> bool:
         with self._lock:
@@ -2962,18 +3004,9 @@ class MemoryStore(BaseStore):
                 return False
             job._revision = revision + 1
             job._due_us = due_us
-            queue = self._queue
+            self._enqueue(job, due_us)
             if due_us is None:
-                job._entry = None
                 del self._jobs[job.id]
-                if queue and queue[0][2] is job:
-                    heapq.heappop(queue)
-            elif queue and queue[0] is job._entry:  # as it is in a pass: one step instead of two
-                self._counter += 1
-                job._entry = entry = (due_us, self._counter, job)
-                heapq.heapreplace(queue, entry)
-            else:
-                self._enqueue(job, due_us)
             return True
 
 
@@ -3236,7 +3269,7 @@ class _Outbox:
 
     def _take_over(self) -> None:
         found = [ticket for ticket in self._store._expired(100) if ticket.run_id not in self.tickets]
-        if self._scheduler._state is not SchedulerState.STATE_RUNNING:
+        if self._scheduler._state is not _RUNNING:
             return
         wanted = [(ticket, job) for ticket in found for job in [self._store._job_to_take(ticket)] if job is not None or ticket.started_us]
         ops: list[_Op] = []
@@ -4312,7 +4345,7 @@ class BaseExecutor(ABC):
 
     def _send(self, run: _Run) -> None:
         """Give a run to `do_send_job`, a hundred times of it at once, and the next hundred when these are done."""
-        if run.state is _RunState.CLAIMED and not self._scheduler._begin(run):
+        if run.state is _CLAIMED and not self._scheduler._begin(run):
             return
         times = _RunTimes(_from_us(moment, run.job._zone) for moment, _ in zip(run.times_us(), range(_LISTED)))
         times.run = run
@@ -4606,7 +4639,7 @@ class ProcessPoolExecutor(_BuiltinExecutor):
     def _on_done(self, run: _Run, times_us: Iterator[int], due_us: int, over: Callable[[], None], future: Future[Any]) -> None:
         from concurrent.futures.process import BrokenProcessPool
 
-        if run.state is _RunState.OVER:  # abandoned
+        if run.state is _OVER:  # abandoned
             return
         try:
             value = future.result()
@@ -4794,6 +4827,9 @@ class SchedulerState(Enum):
     STATE_PAUSED = "paused"
 
 
+_STOPPED, _RUNNING, _PAUSED = SchedulerState
+
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -4850,7 +4886,7 @@ class _JobMethods(ABC):
     @property
     def running(self) -> bool:
         """True between start and shutdown, also while paused."""
-        return self._state is not SchedulerState.STATE_STOPPED
+        return self._state is not _STOPPED
 
     def add_job(
         self,
@@ -5307,7 +5343,7 @@ class _RunMethods(_JobMethods):
             run.ticket = claim.ticket
         if claim.following_us is None:
             run.removed = True
-        if self._state is SchedulerState.STATE_STOPPED and not claim.at_limit:  # since the claim
+        if self._state is _STOPPED and not claim.at_limit:  # since the claim
             run.hand_back()
             self._note_over(run)
             return
@@ -5356,7 +5392,7 @@ class _RunMethods(_JobMethods):
             else:
                 self._begin_ahead(run, run.cursor_us, functools.partial(executor._send, run))
         except Exception as error:  # the executor's; the run began, or never will
-            run.state = _RunState.BEGUN
+            run.state = _BEGUN
             self._on_error(run, run.last_us, error)
             self._on_over(run)
 
@@ -5368,7 +5404,7 @@ class _RunMethods(_JobMethods):
             return
 
         def answered(answer: Any) -> None:
-            if run.state is _RunState.OVER:  # taken back by a shutdown
+            if run.state is _OVER:  # taken back by a shutdown
                 return
             if answer and self.running:
                 go_on()
@@ -5421,7 +5457,7 @@ class _RunMethods(_JobMethods):
         return bool(count)
 
     def _start_run(self, run: _Run) -> asyncio.Task[Any]:
-        return self._spawn(run.run_coroutine())
+        return self._spawn(run.call_coroutine(whole=True))
 
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         coroutine.close()
@@ -5430,14 +5466,14 @@ class _RunMethods(_JobMethods):
     def _begin(self, run: _Run) -> bool:
         """Mark a claimed run as begun; False if it was taken back, or the scheduler is stopped: then it must not run."""
         with self._lock:
-            if run.state is not _RunState.CLAIMED or self._state is SchedulerState.STATE_STOPPED:
+            if run.state is not _CLAIMED or self._state is _STOPPED:
                 return False
-            run.state = _RunState.BEGUN
+            run.state = _BEGUN
             return True
 
     def _goes_on(self, run: _Run) -> bool:
         """Return whether a run that has begun may make its next call."""
-        return run.state is _RunState.BEGUN and self.running
+        return run.state is _BEGUN and self.running
 
     def _is_late(self, store: BaseStore, job: Job, due_us: int) -> bool:
         grace = job.mistrigger_grace_time
@@ -5471,7 +5507,7 @@ class _RunMethods(_JobMethods):
         self._tell_run(JOB_MISSED, job, due_us, None, None)
 
     def _note_executed(self, run: _Run, due_us: int, value: Any) -> None:
-        if run.state is _RunState.OVER:  # abandoned; its late result is ignored
+        if run.state is _OVER:  # abandoned; its late result is ignored
             return
         job = run.job
         job._last = (due_us, run.started_us, self._clock.now_us(), "executed", None, run.attempt)
@@ -5483,7 +5519,7 @@ class _RunMethods(_JobMethods):
             self._tell_run(JOB_EXECUTED, job, due_us, value, None)
 
     def _note_error(self, run: _Run, due_us: int, error: BaseException) -> None:
-        if run.state is _RunState.OVER:
+        if run.state is _OVER:
             return
         job = run.job
         job._last = (due_us, run.started_us, self._clock.now_us(), "error", _error_text(error), run.attempt)
@@ -5496,14 +5532,14 @@ class _RunMethods(_JobMethods):
 
     def _note_over(self, run: _Run) -> None:
         """Let go of a run: of its ticket first, if it has one, so that the store has heard of its end before a shutdown closes it."""
-        if run.state is _RunState.OVER:
+        if run.state is _OVER:
             return
-        run.state = _RunState.OVER
+        run.state = _OVER
         if run.ticket is not None:
             self._let_go(run)
         else:
             self._forget(run)
-            if self._state is SchedulerState.STATE_STOPPED:
+            if self._state is _STOPPED:
                 self._check_closed()
 
     def _let_go(self, run: _Run) -> None:
@@ -5572,7 +5608,7 @@ class _RunMethods(_JobMethods):
                 run.task.cancel()
 
     def _forget(self, run: _Run) -> None:
-        run.state = _RunState.OVER
+        run.state = _OVER
         if run in self._active:
             self._active.remove(run)
             key = (run.job.store_alias, run.job.id)
@@ -5646,7 +5682,7 @@ class BaseScheduler(_RunMethods):
     def __init__(self, global_config: Mapping[str, Any] | None = None, *, prefix: str = "asyncz.", **options: Any) -> None:
         self._clock = _Clock()
         self._lock = threading.RLock()  # guards the state, the pending jobs and who begins what; held for no call of user code
-        self._state = SchedulerState.STATE_STOPPED
+        self._state = _STOPPED
         self._listeners = _Listeners()
         self._stores, self._executors = {}, {}
         self._stores_open = False
@@ -5735,7 +5771,7 @@ class BaseScheduler(_RunMethods):
             self._closing.set_result(None)
             self._loop = None
             raise
-        state = SchedulerState.STATE_PAUSED if paused else SchedulerState.STATE_RUNNING
+        state = _PAUSED if paused else _RUNNING
         with self._lock:
             self._state = state
             self._pending_over.clear()
@@ -5793,11 +5829,11 @@ class BaseScheduler(_RunMethods):
 
     def pause(self) -> None:
         """Process no jobs until `resume`; running ones go on. Raises SchedulerNotRunningError on a stopped scheduler."""
-        self._set_state("pause", SchedulerState.STATE_PAUSED, SCHEDULER_PAUSED)
+        self._set_state("pause", _PAUSED, SCHEDULER_PAUSED)
 
     def resume(self) -> None:
         """Process jobs again; for those that were due meanwhile the rules of misfires hold. Raises as `pause`."""
-        self._set_state("resume", SchedulerState.STATE_RUNNING, SCHEDULER_RESUMED)
+        self._set_state("resume", _RUNNING, SCHEDULER_RESUMED)
         self.wakeup()
 
     def _set_state(self, verb: str, state: SchedulerState, code: int) -> None:
@@ -5817,7 +5853,7 @@ class BaseScheduler(_RunMethods):
         is not waited for.
         """
         with self._lock:
-            stopping, self._state = self.running, SchedulerState.STATE_STOPPED
+            stopping, self._state = self.running, _STOPPED
         asking = _CURRENT.get()
         ended = _promise()
         if stopping or not self._closing.done():
@@ -5852,9 +5888,9 @@ class BaseScheduler(_RunMethods):
             self._logger.info("scheduler stopping, with %d jobs running", len(self._active))
         for run in list(self._active):
             with self._lock:
-                unbegun = run.state is _RunState.CLAIMED
+                unbegun = run.state is _CLAIMED
                 if unbegun:
-                    run.state = _RunState.OVER
+                    run.state = _OVER
             if unbegun:
                 self._hand_back(run)
             elif not wait and run is not asking:
@@ -5990,7 +6026,7 @@ class BaseScheduler(_RunMethods):
         self._pass_thread, self._woken = threading.get_ident(), False
         try:
             self._drain()
-            if self._state is not SchedulerState.STATE_RUNNING:
+            if self._state is not _RUNNING:
                 return None
             now_us, until = self._clock.now_us(), self._clock.monotonic() + _PASS_SECONDS
             self._check_clock(now_us)
@@ -6010,7 +6046,7 @@ class BaseScheduler(_RunMethods):
         try:
             for claim in self._claim_due(alias, store, now_us):
                 self._dispatch(alias, store, claim)
-                if not store._blocking and (self._clock.monotonic() >= until or self._state is not SchedulerState.STATE_RUNNING):
+                if not store._blocking and (self._clock.monotonic() >= until or self._state is not _RUNNING):
                     return now_us  # the rest is still due
             following = store._next_due_us()
         except Exception as error:
@@ -6124,7 +6160,7 @@ class BaseScheduler(_RunMethods):
         """Forget, in a child process, what belongs to the parent; without closing anything, since the parent uses it."""
         was_running = self.running
         self._lock = threading.RLock()
-        self._state = SchedulerState.STATE_STOPPED
+        self._state = _STOPPED
         self._loop, self._pass_thread, self._wake_us, self._drift_us = None, None, None, None
         self._active, self._instances, self._inbox, self._waiters = set(), {}, deque(), []
         self._closing = _done_future()
@@ -6464,7 +6500,7 @@ class AsyncIOScheduler(BaseScheduler):
 
     def _start_run(self, run: _Run) -> asyncio.Task[Any]:
         assert self._loop is not None
-        return self._loop.create_task(run.run_coroutine())  # the run keeps it, and reports its own end
+        return self._loop.create_task(run.call_coroutine(whole=True))  # the run keeps it, and reports its own end
 
     def _spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         assert self._loop is not None
