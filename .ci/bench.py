@@ -325,7 +325,7 @@ def every_second(peer: str, size: int) -> Numbers:
 
 
 async def ticking(peer: str, size: int) -> Numbers:
-    """Many jobs, each every second, for five seconds."""
+    """Many jobs, each every second: five seconds for the CPU and the lateness, three more for how long the loop is held."""
     late: list[float] = []
     start = math.ceil(time.time() + 1 + size * 120e-6)
 
@@ -341,12 +341,15 @@ async def ticking(peer: str, size: int) -> Numbers:
     await asyncio.sleep(max(0.0, start + 0.5 - time.time()))
     assert late, "adding took longer than planned"
     late.clear()
-    held, began = Held(), time.process_time()
+    began = time.process_time()
     await asyncio.sleep(5)
-    taken, longest = time.process_time() - began, held.stop()
+    taken = time.process_time() - began
     assert abs(len(late) - 5 * size) <= size, len(late)
     late.sort()
-    return {"us": taken / len(late) * 1e6, "p99 ms": late[int(len(late) * 0.99)] * 1000, "held": longest}
+    found = {"us": taken / len(late) * 1e6, "p99 ms": late[int(len(late) * 0.99)] * 1000}
+    held = Held()  # only now: with 1,000 jobs its beats take more than the runs
+    await asyncio.sleep(3)
+    return {**found, "held": held.stop()}
 
 
 def change(peer: str, size: int) -> Numbers:
