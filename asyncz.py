@@ -406,7 +406,8 @@ class _Clock:
 
 
 def _to_us(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+    since = moment - _EPOCH
+    return (since.days * _DAY + since.seconds) * _SECOND_US + since.microseconds  # a division by a timedelta would take longer
 
 
 def _from_us(instant_us: int, zone: tzinfo = _UTC) -> datetime:
@@ -476,6 +477,7 @@ class _Offsets:
         self.zone = zone
         self._blocks: dict[int, list[_Segment]] = {}
         self._latest: _Segment = (0, 0, 0, 0)
+        self._around: list[_Segment] = []  # of the days around a change that was last come to from afar
         if isinstance(zone, timezone):  # one offset for all times
             offset = self._offset_at(0)
             self._latest = (_FIRST_SECOND - 2 * _DAY, _LAST_SECOND + 2 * _DAY, offset, offset)
@@ -485,6 +487,10 @@ class _Offsets:
         latest = self._latest  # a speed-up: schedules ask again and again for the same days
         if latest[0] <= second < latest[1]:
             return latest
+        for found in self._around:
+            if found[0] <= second < found[1]:
+                self._latest = found
+                return found
         number = second // self._BLOCK
         block = self._blocks.get(number)
         if block is None:
@@ -494,14 +500,18 @@ class _Offsets:
         self._latest = found
         return found
 
-    def far_segment(self, second: int) -> _Segment:
-        """Return a segment of an instant that was searched for: it may end two days later, as most who come from afar ask no further."""
-        if second // self._BLOCK not in self._blocks:
-            offset, end = self._offset_at(second), second + 2 * _DAY
-            if offset == self._offset_at(end - 1):
-                self._latest = found = (second, end, offset, offset)
-                return found
-        return self.segment(second)
+    def steady_offset(self, wall: int) -> int | None:
+        """Return the offset at a local time if it is the same from a day before to two days after it: then that time is there once."""
+        start, end = wall - _DAY, wall + 2 * _DAY
+        if start < 0 or end > _LAST_SECOND:
+            return None
+        offset = datetime.fromtimestamp(start, self.zone).utcoffset()
+        if offset is None or offset != datetime.fromtimestamp(end - 1, self.zone).utcoffset():
+            self._around = self._scan(start, end)
+            return None
+        seconds = offset.days * _DAY + offset.seconds
+        self._latest = (start, end, seconds, seconds)  # who asks next is likely to begin here
+        return seconds
 
     def to_us(self, local: datetime) -> int:
         """Return the instant of a naive local time; where there are two, or none, `fold` decides as in PEP 495."""
@@ -520,7 +530,7 @@ class _Offsets:
         else:
             offset = _from_us(min(max(second, _FIRST_SECOND), _LAST_SECOND) * _SECOND_US, self.zone).utcoffset()
         assert offset is not None
-        return offset // _SECOND
+        return offset.days * _DAY + offset.seconds
 
     def _scan(self, start: int, end: int) -> list[_Segment]:
         segments: list[_Segment] = []
@@ -535,7 +545,9 @@ class _Offsets:
 
     def _first_change(self, low: int, high: int, offset: int) -> int:
         while high - low > 1:
-            if high - low >= 1800:  # nearly all changes are at a quarter of an hour
+            if high - low >= 2 * _HOUR:  # most changes are at a full hour, nearly all others at a quarter of one
+                middle = (low + high) // (2 * _HOUR) * _HOUR
+            elif high - low >= 1800 and high % _HOUR:
                 middle = (low + high) // 1800 * 900
             elif high % 900 == 0:
                 middle = high - 1
@@ -918,9 +930,10 @@ def _random_below(limit: int) -> int:
 
 
 def _aware_us(moment: datetime, field: str) -> int:
-    if not isinstance(moment, datetime) or moment.utcoffset() is None:
-        raise ValueError(f"{field}={moment!r}: not an aware datetime; give one with a tzinfo")
-    return _to_us(moment)
+    try:
+        return _to_us(moment)
+    except TypeError:  # something else, or naive
+        raise ValueError(f"{field}={moment!r}: not an aware datetime; give one with a tzinfo") from None
 
 
 def _jitter_us(jitter: object) -> int:
@@ -1199,6 +1212,7 @@ def _lowest(bits: int) -> int:
     return (bits & -bits).bit_length() - 1
 
 
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _LENGTHS = (0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # of the months
 
 
@@ -1206,34 +1220,42 @@ def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
+@functools.cache
+def _calendar_year(year: int) -> tuple[int, int, int]:
+    """Return the first day of a year since 1970, how many it has, and of which of 28 kinds it is: those of one kind have the same days.
+
+    What makes a kind is the length, the weekday of the first day, and whether the year before was longer, which counts for its weeks.
+    """
+    first, length = date(year, 1, 1).toordinal() - _EPOCH_ORDINAL, 365 + _is_leap(year)
+    return first, length, length << 4 | first % 7 << 1 | _is_leap(year - 1)
+
+
 class _CronTable:
     """When a cron expression matches, on a clock that has no time zone: a `wall` is seconds since 1970 on it."""
-
-    _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
     def __init__(self, fields: dict[str, _Field], crontab: bool) -> None:
         self._seconds, self._minutes, self._hours = fields["second"].bits, fields["minute"].bits, fields["hour"].bits
         self._months, self._day, self._weekday = fields["month"].bits, fields["day"], fields["day_of_week"]
         self._years = None if fields["year"].text == "*" else fields["year"].bits
+        self._last_year = 9999 if self._years is None else self._years.bit_length() - 1
         self._weeks = None if fields["week"].text == "*" else fields["week"].bits
         self._either_day = crontab and not self._day.star and not self._weekday.star  # crontab(5): then one of the two is enough
         self.wildcard = any(fields[name].star for name in ("second", "minute", "hour"))
         self._first_second = _lowest(self._hours) * 3600 + _lowest(self._minutes) * 60 + _lowest(self._seconds)  # of a day
-        self._days: dict[int, int] = {}
+        self._days: dict[int, int] = {}  # by the kind of year: the days that match, as bits from 0
         self._latest = (0, 0, 0, 0)  # the year last asked about, its first day since 1970, its length, and its matching days
 
     def first_wall(self) -> int | None:
         """Return a match, or None if there never is one; the days of the calendar repeat after 400 years."""
-        year = 2000 if self._years is None else _lowest(self._years)
-        return self.next_wall((date(year, 1, 1).toordinal() - self._EPOCH_ORDINAL) * _DAY)
+        return self.next_wall(_calendar_year(2000 if self._years is None else _lowest(self._years))[0] * _DAY)
 
     def next_wall(self, wall: int) -> int | None:
         """Return the first match at or after `wall`, or None if there is none before the year 10000."""
         today, second = divmod(wall, _DAY)
         year, first, length, days = self._latest
         if not 0 <= today - first < length:
-            year = date.fromordinal(today + self._EPOCH_ORDINAL).year
-            year, first, length, days = self._year(year, date(year, 1, 1).toordinal() - self._EPOCH_ORDINAL)
+            year = date.fromordinal(today + _EPOCH_ORDINAL).year
+            self._latest = _, first, length, days = self._year(year)
         days >>= today - first
         if days & 1:
             found = self._next_second(second)
@@ -1242,10 +1264,10 @@ class _CronTable:
         days >>= 1
         today += 1
         while not days:
-            if year == 9999 or (self._years is not None and not self._years >> year + 1):
+            if year >= self._last_year:
                 return None
-            today = first + length
-            year, first, length, days = self._year(year + 1, today)
+            year += 1
+            self._latest = _, today, _, days = self._year(year)
         return (today + _lowest(days)) * _DAY + self._first_second
 
     def _next_second(self, second: int) -> int:
@@ -1264,19 +1286,15 @@ class _CronTable:
         hours = self._hours >> (hour + 1)
         return (hour + 1 + _lowest(hours)) * 3600 + self._first_second % 3600 if hours else -1
 
-    def _year(self, year: int, first: int) -> tuple[int, int, int, int]:
-        """Return a year as `_latest` has it; `first` is its first day since 1970."""
-        length = 366 if _is_leap(year) else 365
-        weekday = (first + 3) % 7  # 1 January 1970 was a Thursday
-        # There are 14 kinds of years, and 28 where it matters how many weeks the year before had.
-        kind = length << 4 | weekday << 1 | (self._weeks is not None and _is_leap(year - 1))
+    def _year(self, year: int) -> tuple[int, int, int, int]:
+        """Return a year as `_latest` has it."""
+        first, length, kind = _calendar_year(year)
         days = self._days.get(kind)
         if days is None:
-            days = self._days[kind] = self._computed_days(year, weekday)
+            days = self._days[kind] = self._computed_days(year, (first + 3) % 7)  # 1 January 1970 was a Thursday
         if self._years is not None and not self._years >> year & 1:
             days = 0
-        self._latest = found = (year, first, length, days)
-        return found
+        return year, first, length, days
 
     def _computed_days(self, year: int, weekday: int) -> int:
         """Return the days, as bits from 0, that match in all years of the kind of this one, which begins with that weekday."""
@@ -1320,7 +1338,7 @@ class CronTrigger(_BuiltinTrigger):
     and those that fall into a gap shorter than three hours run once, at its end.
     """
 
-    __slots__ = ("_fields", "_table", "crontab")
+    __slots__ = ("_fields", "_offsets", "_table", "crontab")
     _LONGEST_GAP = 3 * _HOUR
 
     def __init__(
@@ -1363,6 +1381,10 @@ class CronTrigger(_BuiltinTrigger):
         _BuiltinTrigger.__init__(trigger, None, None, timezone, None)
         return trigger
 
+    def _set_bounds(self) -> None:
+        super()._set_bounds()
+        self._offsets = _offsets(self.timezone)
+
     def _compute_us(self, previous_us: int | None, now_us: int, zone: tzinfo) -> int | None:
         second = -(-now_us // _SECOND_US) if previous_us is None else previous_us // _SECOND_US + 1
         if self._start_us is not None:
@@ -1374,11 +1396,11 @@ class CronTrigger(_BuiltinTrigger):
 
     def _first_from(self, second: int) -> int | None:
         """Return the first run at or after the instant `second`, walking over the zone's segments of constant offset."""
-        offsets, next_wall, wildcard = _offsets(self.timezone), self._table.next_wall, self._table.wildcard
+        offsets, next_wall, wildcard = self._offsets, self._table.next_wall, self._table.wildcard
         wall: int | None = None
         searched = 0
-        start, end, offset, before = offsets.segment(second)
         while True:
+            start, end, offset, before = offsets.segment(second)
             lower = second + offset
             if not wildcard and offset != before:
                 if offset < before:
@@ -1398,10 +1420,11 @@ class CronTrigger(_BuiltinTrigger):
             # Nothing matches between `searched` and `wall`; but what was before `searched` may be repeated when this segment ends.
             if searched > end + offset - _DAY or wall < end + 2 * _DAY:
                 second = end
-                start, end, offset, before = offsets.segment(second)
-            else:
-                second = wall - _DAY
-                start, end, offset, before = offsets.far_segment(second)
+                continue
+            far_offset = offsets.steady_offset(wall)
+            if far_offset is not None:
+                return wall - far_offset
+            second = wall - _DAY
 
     def _arguments(self) -> dict[str, Any]:
         if self.crontab is not None:
