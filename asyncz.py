@@ -53,6 +53,7 @@ import contextvars
 import functools
 import heapq
 import inspect
+import itertools
 import logging
 import os
 import re
@@ -398,11 +399,10 @@ class _Clock:
 
     longest_sleep: float | None = 5.0  # seconds; timers are blind to suspend and to steps of the wall clock, so look again
 
+    monotonic: Callable[[], float] = staticmethod(time.monotonic)  # seconds
+
     def now_us(self) -> int:
         return time.time_ns() // 1000
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 def _to_us(moment: datetime) -> int:
@@ -1776,7 +1776,7 @@ class Job:
     @property
     def running(self) -> int:
         """How many of its runs are in progress in this process."""
-        return self._scheduler._instances.get((self.store_alias, self.id), 0) if self._scheduler else 0
+        return len(self._scheduler._active.get((self.store_alias, self.id), ())) if self._scheduler else 0
 
     @property
     def _zone(self) -> tzinfo:
@@ -2100,11 +2100,15 @@ _CLAIMED, _BEGUN, _OVER = _RunState  # before Python 3.12, to look up a member o
 class _Run:
     """One run from its claim to its end."""
 
-    # What most runs never change stays with the class: a run is made for every due job.
+    # What most runs never change stays with the class: a run is made for every due job, before it is claimed.
     state = _CLAIMED
+    revision = 0  # of the job that it is to be claimed of
+    following_us: int | None = None  # the job's next run time after the claim; None: its schedule ends with this run, and it is removed
     attempt = 1
     started_us = 0  # when its latest call began
     removed = False  # the claim removed the job, since its schedule was over
+    stop_us: int | None = None  # how far `call_plain` and `call_coroutine` go for a custom executor; None: to the last
+    at_limit = False  # a shared store has as many runs of it as may be
     handed_back = False  # what is left of it is to be due again
     abandoned = False  # a shutdown did not wait for it
     reports_here = False  # it runs on the scheduler's own thread, and need not post what it reports
@@ -2116,10 +2120,11 @@ class _Run:
         self.scheduler = scheduler
         self.store = store
         self.job = job
-        self.call, self.trigger = job._resolved_call(), job.trigger  # as they were when it was claimed
+        call = job._call
+        self.call = call if call[0] is not _not_imported else job._resolved_call()  # as it was when it was claimed, and so the trigger
+        self.trigger = job.trigger
         self.cursor_us: int | None = first_us  # the next time to run; None after the last
         self.last_us = last_us
-        self.stop_us = last_us  # how far `call_plain` and `call_coroutine` go; the last, except for a custom executor
 
     def times_us(self) -> Iterator[int]:
         """Yield the times from the cursor to the last, without moving it."""
@@ -2138,7 +2143,7 @@ class _Run:
         """Return the time at the cursor, after moving it over those that are later than the job's grace time by now; None at the end."""
         while True:
             current = self.cursor_us
-            if current is None or current > self.stop_us or self.handed_back:
+            if current is None or self.handed_back or (self.stop_us is not None and current > self.stop_us):
                 return None
             scheduler = self.scheduler
             if self.job.mistrigger_grace_time is None or self.future is not None or not scheduler._is_late(self.store, self.job, current):
@@ -2270,15 +2275,16 @@ class _Run:
 
         whole: begin first and be over then, in a task of the scheduler's loop.
         """
+        scheduler = self.scheduler
         if whole:
-            if not self.scheduler._begin(self):
+            if not scheduler._begin(self):
                 return
             self.reports_here = True
         fn, args, kwargs, _ = self.call
         _CURRENT.set(self)  # in the context of the run's own task
         breath = None
         try:
-            while (due_us := self.time_to_run_us()) is not None:
+            while self.cursor_us is not None and (due_us := self.time_to_run_us()) is not None:
                 if due_us < self.last_us:
                     breath = await _breathed(breath)
                 if self.ticket is not None and not await self.begins(due_us):
@@ -2292,13 +2298,13 @@ class _Run:
                     if not isinstance(error, (Exception, SystemExit)):
                         raise
                 else:
-                    self.scheduler._on_executed(self, due_us, value)
+                    scheduler._on_executed(self, due_us, value)
                 self.move_on()
         except Exception as error:  # the trigger's, in a backlog
-            self.scheduler._on_error(self, self.last_us, error)
+            scheduler._on_error(self, self.last_us, error)
         finally:
             if whole:
-                self.scheduler._note_over(self)
+                scheduler._note_over(self)
 
     def note_raised(self, due_us: int, error: BaseException) -> None:
         """Report what a coroutine raised, unless that is the cancellation by a shutdown that leaves the run to another scheduler."""
@@ -2671,7 +2677,7 @@ def _reference_to(job: Job) -> str:
 # What can't be run here (a trigger that raises, an executor that is not there) is set aside for a minute and kept, never deleted.
 
 
-_Wanted = Callable[[Job, int], "_Claim | None"]
+_Wanted = Callable[[Job, int], "_Run | None"]
 
 
 class BaseStore(ABC):
@@ -2819,16 +2825,16 @@ class BaseStore(ABC):
             self.update_job(job)
             return True
 
-    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Claim]:
+    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Run]:
         """Claim what is due, and yield what was won, each before the next is tried: nothing that was won is lost if the store fails then.
 
-        wanted: makes the claim of a due job, or None for one that can't be run.
+        wanted: makes the run of a due job, or None for one that can't be run.
         """
         now_us = clock.now_us()
         for job in self._due(now_us, self._PAGE):
-            claim = wanted(job, now_us)
-            if claim is not None and self._claim(job, claim.revision, claim.following_us):
-                yield claim
+            run = wanted(job, now_us)
+            if run is not None and self._claim(job, run.revision, run.following_us):
+                yield run
 
     def _claim(self, job: Job, revision: int, due_us: int | None) -> bool:
         """Move a due job on to its next run time, or remove it if that is None; False if somebody changed it meanwhile."""
@@ -2870,6 +2876,7 @@ class MemoryStore(BaseStore):
     """Keeps jobs in memory, for as long as the store object lives; the scheduler that they belong to may stop and start again."""
 
     _blocking = False
+    _PAGE = 1000  # a pass gives way before it has claimed so many
 
     def __init__(self) -> None:
         self._jobs: dict[str, Job] = {}
@@ -2985,20 +2992,20 @@ class MemoryStore(BaseStore):
             self._enqueue(job, job._due_us)
             return True
 
-    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Claim]:
+    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Run]:
         # A job stays in the queue until its claim moves it on, so that nothing is lost if the pass ends between the two.
-        now_us = clock.now_us()
+        now_us, claim = clock.now_us(), self._claim
         while True:
             with self._lock:
                 when_us = self._next_due_us()
                 if when_us is None or when_us > now_us:
                     return
                 there = self._at[when_us]
-                jobs = list(there.values()) if isinstance(there, dict) else [there]
+                jobs = list(itertools.islice(there.values(), self._PAGE)) if isinstance(there, dict) else [there]
             for job in jobs:
-                claim = wanted(job, now_us) if job._entry == when_us else None
-                if claim is not None and self._claim(job, claim.revision, claim.following_us):
-                    yield claim
+                run = wanted(job, now_us) if job._entry == when_us else None
+                if run is not None and claim(job, run.revision, run.following_us):
+                    yield run
 
     def _next_due_us(self) -> int | None:
         with self._lock:
@@ -3027,8 +3034,10 @@ class MemoryStore(BaseStore):
                 return False
             job._revision = revision + 1
             job._due_us = due_us
-            self._enqueue(job, due_us)
-            if due_us is None:
+            if due_us is not None:
+                self._enqueue(job, due_us)
+            else:
+                self._dequeue(job)
                 del self._jobs[job.id]
             return True
 
@@ -3573,37 +3582,37 @@ class _SharedStore(BaseStore):
         soon = self._local_us() + self._poll_us
         return soon if self._following_us is None else min(soon, self._following_us - (self._ahead_us or 0))
 
-    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Claim]:
+    def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Run]:
         due = self._due(clock.now_us(), self._PAGE)
         now_us = self._now_us(clock)
-        claims = [claim for job in due for claim in [wanted(job, now_us)] if claim is not None]
-        return self._won(claims)
+        runs = [run for job in due for run in [wanted(job, now_us)] if run is not None]
+        return self._won(runs)
 
-    def _won(self, claims: list[_Claim]) -> Iterator[_Claim]:
+    def _won(self, runs: list[_Run]) -> Iterator[_Run]:
         """Claim all in one go; yield what was won."""
         ops: list[_Op] = []
         outbox = self._outbox
-        for claim in claims if outbox is not None else ():
-            job = claim.job
+        for run in runs if outbox is not None else ():
+            job = run.job
             self._tickets_made += 1
-            first_us = claim.last_us if job.coalesce else claim.first_us
-            claim.ticket = _Ticket(f"{self._owner}.{self._tickets_made}", job.id, self._owner, first_us, claim.last_us, job.recover)
-            claim.ticket.outbox = cast(_Outbox, outbox)
-            ops.append(("claim", job.id, claim.revision, claim.following_us, job.max_instances, claim.ticket))
+            first_us = cast(int, run.cursor_us)
+            run.ticket = _Ticket(f"{self._owner}.{self._tickets_made}", job.id, self._owner, first_us, run.last_us, job.recover)
+            run.ticket.outbox = cast(_Outbox, outbox)
+            ops.append(("claim", job.id, run.revision, run.following_us, job.max_instances, run.ticket))
         answers = self._applied(ops) if ops else []
         self._contested = -1 in answers
         if any(answer < 0 for answer in answers):  # somebody was faster: see what is due now
             self._following_us = 0
-        for claim, answer in zip(claims, answers):
+        for run, answer in zip(runs, answers):
             if answer >= 0:
-                self._following_us = _earlier(self._following_us, claim.following_us)
-                claim.job._due_us, claim.job._revision = claim.following_us, claim.revision + 1
-                claim.at_limit = answer == 0
-                if claim.at_limit:
-                    claim.ticket = None
-                elif claim.ticket is not None:
-                    claim.ticket.outbox.tickets[claim.ticket.run_id] = claim.ticket
-                yield claim
+                self._following_us = _earlier(self._following_us, run.following_us)
+                run.job._due_us, run.job._revision = run.following_us, run.revision + 1
+                run.at_limit = answer == 0
+                if run.at_limit:
+                    run.ticket = None
+                elif run.ticket is not None:
+                    run.ticket.outbox.tickets[run.ticket.run_id] = run.ticket
+                yield run
 
     def _job_to_take(self, ticket: _Ticket) -> Job | None:
         """Return the job of a ticket that could be taken over, if it can run here; also where its schedule is over."""
@@ -4397,14 +4406,15 @@ class BaseExecutor(ABC):
 
     def _settle(self, run: _Run, times: _RunTimes, error: BaseException | None, value: Any) -> None:
         """Report what `do_send_job` left unreported, and go on with what is left of the run."""
+        stop_us = _to_us(times[-1])
         if error is not None:
             if run.cursor_us is not None:
-                self._scheduler._on_error(run, run.stop_us, error)
+                self._scheduler._on_error(run, stop_us, error)
         elif run.cursor_us == _to_us(times[0]) and not run.handed_back:
             for moment in times:
                 self._scheduler._on_executed(run, _to_us(moment), value)
         if not run.handed_back:
-            run.cursor_us = run.time_after_us(run.stop_us)
+            run.cursor_us = run.time_after_us(stop_us)
         if run.cursor_us is not None and not self._scheduler._goes_on(run):
             run.hand_back()
         if run.cursor_us is None or run.handed_back:
@@ -4870,21 +4880,6 @@ class _Pending:
         self.replace = replace
 
 
-class _Claim:
-    """The due occurrences of a job, from the first to the last: wanted, and once the store agrees, this scheduler's to run."""
-
-    __slots__ = ("at_limit", "first_us", "following_us", "job", "last_us", "revision", "ticket")
-
-    def __init__(self, job: Job, first_us: int, last_us: int, following_us: int | None) -> None:
-        self.job = job
-        self.revision = job._revision
-        self.first_us = first_us
-        self.last_us = last_us
-        self.following_us = following_us  # None: the schedule ends with it, and the job is removed
-        self.ticket: _Ticket | None = None  # the run, in a shared store
-        self.at_limit = False  # a shared store has as many runs of it as may be
-
-
 class _JobMethods(ABC):
     """The half of a scheduler that keeps jobs: in its stores, or pending while these are not in use."""
 
@@ -5327,8 +5322,7 @@ class _RunMethods(_JobMethods):
     """The half of a scheduler that follows runs: from the claim to the executor, and from there back to the listeners."""
 
     _loop: asyncio.AbstractEventLoop | None
-    _active: set[_Run]
-    _instances: dict[tuple[str, str], int]
+    _active: dict[tuple[str, str], tuple[_Run, ...]]  # by alias and id of their job: runs that are claimed and not over; the own thread's
     _inbox: deque[Callable[[], None]]
     _pass_thread: int | None
     _INBOX_LENGTH = 500  # so many calls are made in one go
@@ -5352,34 +5346,30 @@ class _RunMethods(_JobMethods):
         run.future = future
         if not self.running:
             future.set_exception(SchedulerNotRunningError(f"job {job.id!r} did not begin: the scheduler was shut down"))
-        elif self._instances.get((job.store_alias, job.id), 0) >= job.max_instances:
+        elif job.running >= job.max_instances:
             problem = f"job {job.id!r}: max_instances={job.max_instances} are running; wait for one to end, or allow more"
             future.set_exception(MaximumInstancesError(problem))
         else:
-            self._submit(job.store_alias, run)
+            self._submit(run)
 
-    def _dispatch(self, alias: str, store: BaseStore, claim: _Claim) -> None:
-        """Make a run of a claim and send it to its executor, unless it is too late or too many are running."""
-        job, first_us = claim.job, claim.last_us if claim.job.coalesce else claim.first_us
-        run = _Run(self, store, job, first_us, claim.last_us)
-        if claim.ticket is not None:
-            run.ticket = claim.ticket
-        if claim.following_us is None:
-            run.removed = True
-        if self._state is _STOPPED and not claim.at_limit:  # since the claim
+    def _dispatch(self, store: BaseStore, run: _Run) -> None:
+        """Send a run that was claimed to its executor, unless it is too late or too many are running."""
+        job = run.job
+        if self._state is _STOPPED and not run.at_limit:  # since the claim
             run.hand_back()
             self._note_over(run)
             return
         if run.removed and self._listeners.mask & JOB_REMOVED:
             self._tell_job(JOB_REMOVED, job)
-        if claim.at_limit or (run.ticket is None and self._instances.get((alias, job.id), 0) >= job.max_instances):
-            self._logger.warning("job %r in store %r skipped: %d running already", job.id, alias, job.max_instances)
+        running = self._active.get((job.store_alias, job.id))
+        if run.at_limit or (running is not None and run.ticket is None and len(running) >= job.max_instances):
+            self._logger.warning("job %r in store %r skipped: %d running already", job.id, job.store_alias, job.max_instances)
             self._tell_submission(JOB_MAX_INSTANCES, run)
             return
-        if job.mistrigger_grace_time is not None and self._is_late(store, job, first_us):
+        if job.mistrigger_grace_time is not None and self._is_late(store, job, cast(int, run.cursor_us)):
             self._jump_to_grace(run, store._now_us(self._clock))
         if run.cursor_us is not None:
-            self._submit(alias, run)
+            self._submit(run)
         elif run.ticket is not None:
             self._note_over(run)
 
@@ -5401,13 +5391,12 @@ class _RunMethods(_JobMethods):
             self._on_missed(run, moment)
         run.cursor_us = start_us
 
-    def _submit(self, alias: str, run: _Run) -> None:
+    def _submit(self, run: _Run) -> None:
         job = run.job
-        key = (alias, job.id)
-        self._active.add(run)
-        self._instances[key] = self._instances.get(key, 0) + 1
+        key = (job.store_alias, job.id)
+        self._active[key] = (*self._active.get(key, ()), run)
         try:
-            executor = self._executor_named(job.executor)
+            executor = self._executors.get(job.executor) or self._executor_named(job.executor)  # which raises
             if self._listeners.mask & JOB_SUBMITTED:
                 self._tell_submission(JOB_SUBMITTED, run)
             if run.ticket is None or executor._asks_first:
@@ -5608,7 +5597,7 @@ class _RunMethods(_JobMethods):
         if run.has_left():
             self._note_over(run)
         else:
-            self._submit(alias, run)
+            self._submit(run)
 
     def _tell_interrupted(self, alias: str, found: _Ticket, job: Job | None) -> None:
         began = _from_us(found.started_us)
@@ -5623,7 +5612,7 @@ class _RunMethods(_JobMethods):
 
     def _on_leases_lost(self, run_ids: set[str]) -> None:
         """Stop what another scheduler will start again: coroutines of jobs that are to be recovered."""
-        for run in list(self._active):
+        for run in self._active_runs():
             ticket = run.ticket
             if ticket is not None and ticket.run_id in run_ids and ticket.recover and isinstance(run.task, asyncio.Task):
                 self._logger.warning("job %r in store %r: its lease is lost, its run is cancelled", run.job.id, run.job.store_alias)
@@ -5632,14 +5621,15 @@ class _RunMethods(_JobMethods):
 
     def _forget(self, run: _Run) -> None:
         run.state = _OVER
-        if run in self._active:
-            self._active.remove(run)
-            key = (run.job.store_alias, run.job.id)
-            left = self._instances[key] - 1
-            if left:
-                self._instances[key] = left
-            else:
-                del self._instances[key]
+        key = (run.job.store_alias, run.job.id)
+        running = self._active.get(key)
+        if running == (run,):
+            del self._active[key]
+        elif running is not None:
+            self._active[key] = tuple(other for other in running if other is not run)
+
+    def _active_runs(self) -> list[_Run]:
+        return [run for running in list(self._active.values()) for run in running]
 
     def _note_store_failed(self, alias: str, error: Exception) -> None:
         self._on_store_failed(alias, error, self._clock.now_us())
@@ -5699,6 +5689,7 @@ class BaseScheduler(_RunMethods):
     """
 
     _ASIDE_US = 60 * _SECOND_US
+    _PASS_RUNS = sys.maxsize  # so many runs are sent in one pass, if its time lasts
     _STEP_BACK_US = 3 * _HOUR * _SECOND_US  # as for cron(8), a clock that goes back further than that was wrong before
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -5714,8 +5705,7 @@ class BaseScheduler(_RunMethods):
         self._logger = _LOGGER
         self.store_retry_interval = 10.0
         self._zone: tzinfo | None = None
-        self._active: set[_Run] = set()  # claimed and not over; the own thread's
-        self._instances: dict[tuple[str, str], int] = {}
+        self._active = {}
         self._store_retries: dict[str, tuple[float, int]] = {}  # of stores that failed: the delay, and when to ask again
         self._inbox: deque[Callable[[], None]] = deque()
         self._wake_us: int | None = None  # when the next pass is needed, as far as is known
@@ -5909,7 +5899,7 @@ class BaseScheduler(_RunMethods):
             store._hurry()
         if stopping:
             self._logger.info("scheduler stopping, with %d jobs running", len(self._active))
-        for run in list(self._active):
+        for run in self._active_runs():
             with self._lock:
                 unbegun = run.state is _CLAIMED
                 if unbegun:
@@ -5945,7 +5935,7 @@ class BaseScheduler(_RunMethods):
         """Let those go who wait for the end of a shutdown, when no run is left except those that wait themselves."""
         if self.running or not self._waiters:
             return
-        if self._active - {asking for asking, _ in self._waiters}:
+        if set(self._active_runs()) - {asking for asking, _ in self._waiters}:
             return
         if not self._active and not self._closing.done():
             self._close()
@@ -6067,9 +6057,9 @@ class BaseScheduler(_RunMethods):
         if retry is not None and now_us < retry[1]:
             return retry[1]
         try:
-            for claim in self._claim_due(alias, store, now_us):
-                self._dispatch(alias, store, claim)
-                if not store._blocking and (self._clock.monotonic() >= until or self._state is not _RUNNING):
+            for count, run in enumerate(self._claim_due(alias, store, now_us), 1):
+                self._dispatch(store, run)
+                if not store._blocking and (count >= self._PASS_RUNS or self._clock.monotonic() >= until or self._state is not _RUNNING):
                     return now_us  # the rest is still due
             following = store._next_due_us()
         except Exception as error:
@@ -6077,7 +6067,7 @@ class BaseScheduler(_RunMethods):
         self._on_store_works(alias)
         return following
 
-    def _claim_due(self, alias: str, store: BaseStore, now_us: int) -> Iterator[_Claim]:
+    def _claim_due(self, alias: str, store: BaseStore, now_us: int) -> Iterator[_Run]:
         """Claim due jobs of a store, and yield them; any thread."""
         if self._pending:
             self._admit_pending(alias)
@@ -6086,9 +6076,9 @@ class BaseScheduler(_RunMethods):
             self._recompute_all(store, now_us)
         return store._claims(self._clock, functools.partial(self._wanted, alias, store))
 
-    def _wanted(self, alias: str, store: BaseStore, job: Job, now_us: int) -> _Claim | None:
-        """Return the due occurrences of a job, and its first time after now; None for a job that can't be run, which is set aside."""
-        due_us = job._due_us
+    def _wanted(self, alias: str, store: BaseStore, job: Job, now_us: int) -> _Run | None:
+        """Return a run, not yet claimed, of what is due of a job; None for a job that can't be run, which is set aside."""
+        revision, due_us = job._revision, job._due_us  # the revision first: what is changed from here on, the claim finds out
         if due_us is None or due_us > now_us:  # changed since it was listed
             return None
         if job._scheduler is None:
@@ -6096,15 +6086,19 @@ class BaseScheduler(_RunMethods):
         try:
             if job.executor not in self._executors:
                 self._executor_named(job.executor)  # raises
-            job._resolved_call()
-            last_us, following_us = due_us, job.trigger._next_us(due_us, now_us, self.timezone)
+            trigger, zone = job.trigger, self._zone or self.timezone
+            last_us, following_us = due_us, (trigger._next_us if trigger._jitter_us else trigger._after_us)(due_us, now_us, zone)
             if following_us is not None and following_us <= now_us:
-                last_us, following_us = job.trigger._catch_up_us(due_us, now_us, self.timezone)
+                last_us, following_us = trigger._catch_up_us(due_us, now_us, zone)
+            run = _Run(self, store, job, last_us if job.coalesce else due_us, last_us)
         except Exception as error:
             self._set_aside(store, job, now_us, error)
             return None
         # The store sets the next run time before the job is sent: a crash in between loses one run, the other order repeats it at every start.
-        return _Claim(job, due_us, last_us, following_us)
+        run.revision, run.following_us = revision, following_us
+        if following_us is None:
+            run.removed = True
+        return run
 
     def _set_aside(self, store: BaseStore, job: Job, now_us: int, error: Exception) -> None:
         """Leave a job that can't be run here, as it is, for a minute; say so once."""
@@ -6185,7 +6179,7 @@ class BaseScheduler(_RunMethods):
         self._lock = threading.RLock()
         self._state = _STOPPED
         self._loop, self._pass_thread, self._wake_us, self._drift_us = None, None, None, None
-        self._active, self._instances, self._inbox, self._waiters = set(), {}, deque(), []
+        self._active, self._inbox, self._waiters = {}, deque(), []
         self._closing = _done_future()
         self._stores_open = False
         for store in self._stores.values():
@@ -6265,6 +6259,7 @@ class AsyncIOScheduler(BaseScheduler):
     of alias and store, alias and executor; the one with the alias "default" is made where it is missing.
     """
 
+    _PASS_RUNS = 50  # most end before the next pass then, and so many alone do not call the garbage collector
     _ABANDON_SECONDS = 1.0  # so long coroutines that were cancelled by a shutdown have for their clean-up
 
     def __init__(
@@ -6412,7 +6407,7 @@ class AsyncIOScheduler(BaseScheduler):
         loop = self._loop
         if loop is None or loop.is_closed():  # nothing in it will ever end
             self._tasks.clear()
-            for run in list(self._active):
+            for run in self._active_runs():
                 self._forget(run)
         super()._wind_down(wait, stopping, asking, ended)
         if not wait and not self._closing.done() and loop is not None:
@@ -6421,12 +6416,12 @@ class AsyncIOScheduler(BaseScheduler):
     def _abandon_all(self) -> None:
         if not self.running:
             self._tasks.clear()
-            for run in list(self._active):
+            for run in self._active_runs():
                 self._abandon(run)
             self._check_closed()
 
     def _check_closed(self) -> None:
-        if not self.running and not self._tasks - {run.task for run in self._active}:  # else a listener, or a fetch, is at work
+        if not self.running and not self._tasks - {run.task for run in self._active_runs()}:  # else a listener, or a fetch, is at work
             super()._check_closed()
 
     def _close(self) -> None:
@@ -6568,9 +6563,9 @@ class AsyncIOScheduler(BaseScheduler):
             worker = self._fetchers.setdefault(alias, _Workers(1, f"asyncz-store-{alias}"))
             call = _WorkerCall(self._fetched, alias, store, now_us)
             worker.submit(call)
-            claims, wake_us, error = await asyncio.wrap_future(call.future)
-            for claim in claims:
-                self._dispatch(alias, store, claim)
+            runs, wake_us, error = await asyncio.wrap_future(call.future)
+            for run in runs:
+                self._dispatch(store, run)
             if error is not None:
                 raise error
             self._on_store_works(alias)
@@ -6584,14 +6579,14 @@ class AsyncIOScheduler(BaseScheduler):
         if wake_us is not None and self._stores.get(alias) is store:
             self._arm_timer(max(0.0, (wake_us - self._clock.now_us()) / _SECOND_US))
 
-    def _fetched(self, alias: str, store: BaseStore, now_us: int) -> tuple[list[_Claim], int | None, Exception | None]:
+    def _fetched(self, alias: str, store: BaseStore, now_us: int) -> tuple[list[_Run], int | None, Exception | None]:
         """Claim in the store's thread; what was won before the store failed is kept."""
-        claims: list[_Claim] = []
+        runs: list[_Run] = []
         try:
-            claims.extend(self._claim_due(alias, store, now_us))
-            return claims, store._next_due_us(), None
+            runs.extend(self._claim_due(alias, store, now_us))
+            return runs, store._next_due_us(), None
         except Exception as error:
-            return claims, None, error
+            return runs, None, error
 
     def _after_fork(self) -> None:
         super()._after_fork()

@@ -4222,7 +4222,7 @@ class StoreContract:
         self.scheduler.add_job(act_plainly, "date", args=["block"], executor="one")
         await asyncio.get_running_loop().run_in_executor(None, begun.wait, 10)
         self.scheduler.add_job(note, "date", args=["queued"], id="queued", executor="one")
-        while not self.scheduler._instances.get(("default", "queued")):
+        while not self.scheduler._active.get(("default", "queued")):
             await asyncio.sleep(0)
         ended = self.scheduler.shutdown()
         go.set()
