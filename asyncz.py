@@ -55,6 +55,7 @@ import heapq
 import inspect
 import itertools
 import logging
+import operator
 import os
 import re
 import signal
@@ -969,6 +970,7 @@ class DateTrigger(_BuiltinTrigger):
 
 
 _INTERVAL_UNITS = {"weeks": 7 * _DAY, "days": _DAY, "hours": _HOUR, "minutes": 60, "seconds": 1}
+_NUMBERS = {int, float}
 
 
 class IntervalTrigger(_BuiltinTrigger):
@@ -1051,13 +1053,12 @@ def _shortest(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
-def _interval_us(units: dict[str, Any]) -> int:
-    seconds: float = 0
-    for unit, value in units.items():
-        if value.__class__ is not int and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise TypeError(f"{unit}={value!r}: not a number; give a number of {unit}, such as {unit}=2")
-        if value:
-            seconds += value * _INTERVAL_UNITS[unit]
+def _interval_us(units: dict[str, float]) -> int:
+    if not _NUMBERS.issuperset(map(type, units.values())):  # a speed-up: nearly all are of these types
+        for unit, value in units.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise TypeError(f"{unit}={value!r}: not a number; give a number of {unit}, such as {unit}=2")
+    seconds: float = sum(map(operator.mul, units.values(), _INTERVAL_UNITS.values()))
     interval_us = round(seconds * _SECOND_US) if seconds * _SECOND_US < 2**62 else None
     if interval_us is None or interval_us <= 0:
         given = ", ".join(f"{unit}={value!r}" for unit, value in units.items() if value) or "no argument"
@@ -1766,7 +1767,7 @@ class Job:
     @property
     def pending(self) -> bool:
         """True until the scheduler that it was added to has started."""
-        return self._scheduler is not None and (self.store_alias, self.id) in self._scheduler._pending
+        return self._scheduler is not None and self.id in self._scheduler._pending.get(self.store_alias, ())
 
     @property
     def last_run(self) -> RunInfo | None:
@@ -2687,6 +2688,7 @@ class BaseStore(ABC):
     thread while it works through what is due. A store that can't do something raises; the scheduler logs that, and tries again later.
     """
 
+    _copies = True  # the jobs that it returns may be copies, which do not know their scheduler
     _blocking = True  # a call may take long: its due jobs are fetched in a thread of its own
     _local_clock = True
     _ahead_us: int | None = 0  # how far the clock that counts for the store is ahead of this machine's; None: not measured yet
@@ -2876,6 +2878,7 @@ class MemoryStore(BaseStore):
     """Keeps jobs in memory, for as long as the store object lives; the scheduler that they belong to may stop and start again."""
 
     _blocking = False
+    _copies = False
     _PAGE = 1000  # a pass gives way before it has claimed so many
 
     def __init__(self) -> None:
@@ -2973,7 +2976,13 @@ class MemoryStore(BaseStore):
             if not there:
                 del self._at[when_us]
 
-    # The same as the defaults, without work for jobs that are not due.
+    # The same as the defaults, without work for jobs that are not concerned.
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not _STORE_METHODS.isdisjoint(vars(cls)):  # what a user's subclass says counts
+            for name in _SHORT_WAYS:
+                setattr(cls, name, getattr(BaseStore, name))
 
     def _lookup(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
@@ -2991,6 +3000,26 @@ class MemoryStore(BaseStore):
             self._jobs[job.id] = job
             self._enqueue(job, job._due_us)
             return True
+
+    def _write(self, job: Job, revision: int, changes: Mapping[str, Any]) -> bool:
+        with self._lock:
+            if job._revision != revision or self._jobs.get(job.id) is not job:
+                return False
+            for name, value in changes.items():
+                setattr(job, name, value)
+            job._revision = revision + 1
+            if job._entry != job._due_us:
+                self._enqueue(job, job._due_us)
+            return True
+
+    def _delete(self, job_id: str) -> None:
+        with self._lock:
+            job = self._jobs.pop(job_id, None)
+            if job is None:
+                job = self._found(job_id)  # raises
+            self._dequeue(job)
+            if self._set_aside:
+                self._set_aside.pop(job_id, None)
 
     def _claims(self, clock: _Clock, wanted: _Wanted) -> Iterator[_Run]:
         # A job stays in the queue until its claim moves it on, so that nothing is lost if the pass ends between the two.
@@ -3040,6 +3069,14 @@ class MemoryStore(BaseStore):
                 self._dequeue(job)
                 del self._jobs[job.id]
             return True
+
+
+_STORE_METHODS = BaseStore.__abstractmethods__
+_SHORT_WAYS = tuple(
+    name
+    for name, value in vars(MemoryStore).items()
+    if callable(value) and hasattr(BaseStore, name) and name[:2] != "__" and name not in _STORE_METHODS
+)
 
 
 def _conflict_message(job_id: str, alias: str) -> str:
@@ -4880,6 +4917,9 @@ class _Pending:
         self.replace = replace
 
 
+_PendingJobs = dict[str, dict[str, _Pending]]  # by the alias of their store, then by id
+
+
 class _JobMethods(ABC):
     """The half of a scheduler that keeps jobs: in its stores, or pending while these are not in use."""
 
@@ -4892,8 +4932,8 @@ class _JobMethods(ABC):
     _stores_open: bool  # the stores have been started, and not been shut down
     _listeners: _Listeners
     _job_defaults: dict[str, Any]
-    _pending: dict[tuple[str, str], _Pending]
-    _pending_over: dict[tuple[str, str], _Pending]  # added before the start, and over by now; a simulation of the past still runs them
+    _pending: _PendingJobs
+    _pending_over: _PendingJobs  # added before the start, and over by now; a simulation of the past still runs them
     _decorated: dict[str, tuple[weakref.ref[Any] | None, int]]
 
     @property
@@ -4950,10 +4990,10 @@ class _JobMethods(ABC):
             options["max_instances"] = _check_max_instances(max_instances)
         if recover is not UNSET:
             options["recover"] = _check_recover(recover)
+        options["name"] = _callee(checked).name if name is None else _check_name(name)
         options["_call"] = _made_call(
             checked, () if args is None else _check_args(args), _NO_KWARGS if kwargs is None else _check_kwargs(kwargs)
         )
-        options["name"] = _callee(checked).name if name is None else _check_name(name)
         made = self._trigger(trigger, trigger_args, "add_job")
         job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), made)
         pending = _Pending(job, options, made, self._checked_first(next_run_time), replace_existing, made is not trigger)
@@ -5029,7 +5069,7 @@ class _JobMethods(ABC):
             job, kept_in = self._unreadable(job_id, store) or self._found(job_id, store)  # which raises
         if kept_in is not None:
             kept_in._delete(job_id)
-        elif self._pending.pop((job.store_alias, job_id), None) is None:
+        elif self._pending.get(job.store_alias, {}).pop(job_id, None) is None:
             raise JobLookupError(f"job_id={job_id!r}: no such job any more")
         self._tell_job(JOB_REMOVED, job)
 
@@ -5044,8 +5084,9 @@ class _JobMethods(ABC):
         """Remove the jobs of one store, or of all."""
         self._check_store(store)
         with self._lock:
-            self._pending = {key: entry for key, entry in self._pending.items() if store not in (None, key[0])}
-            self._pending_over = {key: entry for key, entry in self._pending_over.items() if store not in (None, key[0])}
+            for pending in (self._pending, self._pending_over):
+                for alias in list(pending) if store is None else [store]:
+                    pending.pop(alias, None)
         for alias, kept_in in self._usable_stores():
             if store in (None, alias):
                 kept_in._clear()
@@ -5059,7 +5100,8 @@ class _JobMethods(ABC):
     def get_jobs(self, store: str | None = None) -> list[Job]:
         """Return the jobs of one store, or of all, by next run time, paused ones last."""
         self._check_store(store)
-        jobs = [entry.job for key, entry in list(self._pending.items()) if store in (None, key[0])]
+        aliases = list(self._pending) if store is None else [store]
+        jobs = [entry.job for alias in aliases for entry in list(self._pending.get(alias, {}).values())]
         for alias, kept_in in self._usable_stores():
             if store in (None, alias):
                 jobs += [self._adopted(job, alias) for job in kept_in._all()]
@@ -5116,20 +5158,19 @@ class _JobMethods(ABC):
     def _check_store(self, alias: str | None) -> None:
         if alias is None:
             return
-        known = {"default", *self._stores, *(key[0] for key in list(self._pending))}
+        known = {"default", *self._stores, *(name for name, entries in list(self._pending.items()) if entries)}
         if alias not in known:
             raise LookupError(f"store={alias!r}: no such store{_nearest(str(alias), known)}; there are {_listed(known)}")
 
     def _search(self, job_id: str, alias: str | None) -> tuple[Job | None, BaseStore | None]:
-        if self._pending:
-            for key, entry in list(self._pending.items()):
-                if key[1] == job_id and alias in (None, key[0]):
-                    return entry.job, None
+        for name, entries in list(self._pending.items()) if self._pending else ():
+            if (alias is None or alias == name) and job_id in entries:
+                return entries[job_id].job, None
         for name, store in list(self._stores.items()):
             if (alias is None or alias == name) and (not store._blocking or self.running):
                 job = store._lookup(job_id)
                 if job is not None:
-                    return job if job._scheduler is not None else self._adopted(job, name), store
+                    return self._adopted(job, name) if store._copies else job, store
         return None, None
 
     def _found(self, job_id: str, alias: str | None) -> tuple[Job, BaseStore | None]:
@@ -5161,12 +5202,11 @@ class _JobMethods(ABC):
             old, kept_in = self._search(job.id, job.store_alias)
             if old is not None and not pending.replace:
                 raise ConflictIdError(_conflict_message(job.id, job.store_alias))
-            key = (job.store_alias, job.id)
-            self._pending_over.pop(key, None)
+            self._pending_over.get(job.store_alias, {}).pop(job.id, None)
             if job._due_us is not None or pending.first is None:
-                self._pending[key] = pending
+                self._pending.setdefault(job.store_alias, {})[job.id] = pending
                 return True
-            self._pending_over[key] = pending
+            self._pending_over.setdefault(job.store_alias, {})[job.id] = pending
         self._drop(job, kept_in)
         return True
 
@@ -5174,9 +5214,8 @@ class _JobMethods(ABC):
         """Set what depends on the time and on the configuration: the defaults, the time zone, the first run."""
         job, store = pending.job, self._stores.get(pending.job.store_alias)
         now_us = store._now_us(self._clock) if store is not None and self._stores_open else self._clock.now_us()
-        for options in (self._job_defaults, pending.options):
-            for name, value in options.items():
-                setattr(job, name, value)
+        for name, value in {**self._job_defaults, **pending.options}.items():
+            setattr(job, name, value)
         job.trigger = pending.trigger._bound(self.timezone, now_us, pending.owned and self.running)
         job._due_us = self._first_us(job.trigger, pending.first, now_us)
 
@@ -5221,7 +5260,7 @@ class _JobMethods(ABC):
     def _drop(self, job: Job, store: BaseStore | None) -> None:
         """Remove a job whose schedule turned out to be over, from its store unless it never got there."""
         self._logger.warning("job %r in store %r: its schedule %s is over, it is removed", job.id, job.store_alias, job.trigger)
-        self._pending.pop((job.store_alias, job.id), None)
+        self._pending.get(job.store_alias, {}).pop(job.id, None)
         if store is not None:
             store._delete(job.id)
         self._tell_job(JOB_REMOVED, job)
@@ -5248,10 +5287,12 @@ class _JobMethods(ABC):
         return job
 
     def _computed_changes(self, job: Job, options: dict[str, Any], trigger: Any, first: Any, owned: bool) -> dict[str, Any]:
-        changes = {name: value for name, value in options.items() if name not in ("fn", "args", "kwargs")}
-        if len(changes) < len(options):
+        changes = dict(options)
+        if not changes.keys().isdisjoint(("fn", "args", "kwargs")):
             fn, args, kwargs, _ = job._resolved_call()
-            changes["_call"] = _made_call(options.get("fn", fn), options.get("args", args), options.get("kwargs", kwargs))
+            changes["_call"] = _made_call(changes.pop("fn", fn), changes.pop("args", args), changes.pop("kwargs", kwargs))
+        if trigger is UNSET and first is UNSET:
+            return changes
         kept_in = self._stores.get(job.store_alias)
         now_us = self._clock.now_us() if kept_in is None or not self._stores_open else kept_in._now_us(self._clock)
         current = job.trigger
@@ -5263,7 +5304,7 @@ class _JobMethods(ABC):
 
     def _change_pending(self, job: Job, changes: dict[str, Any], trigger: Any, first: Any) -> bool:
         with self._lock:
-            entry = self._pending.get((job.store_alias, job.id))
+            entry = self._pending.get(job.store_alias, {}).get(job.id)
             if entry is None:  # it has just landed in its store
                 return False
             for name, value in changes.items():
@@ -5751,7 +5792,7 @@ class BaseScheduler(_RunMethods):
             if alias in aliases:
                 for job in store._all():
                     options = {name: getattr(job, name) for name in ("_call", "_reference", "name", "executor", *_JOB_DEFAULTS)}
-                    self._pending[alias, job.id] = _Pending(job, options, job.trigger, job.next_run_time, False)
+                    self._pending.setdefault(alias, {})[job.id] = _Pending(job, options, job.trigger, job.next_run_time, False)
 
     @property
     def timezone(self) -> tzinfo:
@@ -5799,7 +5840,7 @@ class BaseScheduler(_RunMethods):
         """Start the executors and the stores, and land the pending jobs; on an error, stop them again."""
         self._executors.setdefault("default", self._default_executor())
         self._stores.setdefault("default", MemoryStore())
-        for pending in list(self._pending.values()):
+        for pending in [entry for entries in self._pending.values() for entry in entries.values()]:
             self._store_of(pending.job.store_alias)
             self._executor_named(pending.job.executor)
         started: list[BaseExecutor | BaseStore] = []
@@ -5821,21 +5862,24 @@ class BaseScheduler(_RunMethods):
 
     def _admit_pending(self, alias: str) -> None:
         """Bring pending jobs into their store, as far as it answers: if it does not, they wait."""
-        for key, pending in list(self._pending.items()):
-            if key[0] == alias:
-                try:
-                    self._settle_pending(pending)
-                    self._admit(pending)
-                except (AsynczException, TypeError, ValueError, LookupError):
-                    if not self.running:
-                        raise
-                    self._logger.exception("job %r can't be added to store %r", key[1], alias)
-                except Exception as error:
-                    if not self._stores[alias]._blocking:
-                        raise
-                    self._on_store_failed(alias, error, self._clock.now_us())
-                    return
-                self._pending.pop(key, None)
+        entries = self._pending.get(alias, {})
+        for job_id, pending in list(entries.items()):
+            try:
+                self._settle_pending(pending)
+                self._admit(pending)
+            except (AsynczException, TypeError, ValueError, LookupError):
+                if not self.running:
+                    raise
+                self._logger.exception("job %r can't be added to store %r", job_id, alias)
+            except Exception as error:
+                if not self._stores[alias]._blocking:
+                    raise
+                self._on_store_failed(alias, error, self._clock.now_us())
+                return
+            entries.pop(job_id, None)
+        with self._lock:
+            if not entries:
+                self._pending.pop(alias, None)
 
     def _default_executor(self) -> BaseExecutor:
         return ThreadPoolExecutor()
@@ -5977,8 +6021,9 @@ class BaseScheduler(_RunMethods):
         made = _made_store(alias, {"type": store, **options} if isinstance(store, str) else store)
         self._add_part("store", self._stores, alias, made)
         self._tell(STORE_ADDED, alias)
-        for key in [key for key in list(self._pending) if key[0] == alias and self.running]:
-            self._admit(self._pending.pop(key))
+        entries = self._pending.get(alias, {}) if self.running else {}
+        for job_id in list(entries):
+            self._admit(entries.pop(job_id))
         self.wakeup()
 
     def remove_store(self, alias: str, shutdown: bool = True) -> None:
@@ -6069,7 +6114,7 @@ class BaseScheduler(_RunMethods):
 
     def _claim_due(self, alias: str, store: BaseStore, now_us: int) -> Iterator[_Run]:
         """Claim due jobs of a store, and yield them; any thread."""
-        if self._pending:
+        if self._pending.get(alias):
             self._admit_pending(alias)
         if alias in self._recompute_asked:
             self._recompute_asked.discard(alias)
@@ -6807,12 +6852,12 @@ async def _simulation(scheduler: AsyncIOScheduler, seconds: float) -> None:
     await scheduler.shutdown()
 
 
-def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> dict[tuple[str, str], _Pending]:
+def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> _PendingJobs:
     """Return copies of a stopped scheduler's jobs, as if they were added at the start; without those that are over by then."""
-    jobs: dict[tuple[str, str], _Pending] = {}
-    for job in [*scheduler.get_jobs(), *(entry.job for entry in scheduler._pending_over.values())]:
-        key = (job.store_alias, job.id)
-        known = scheduler._pending.get(key) or scheduler._pending_over.get(key)
+    jobs: _PendingJobs = {}
+    over = [entry.job for entries in scheduler._pending_over.values() for entry in entries.values()]
+    for job in [*scheduler.get_jobs(), *over]:
+        known = scheduler._pending.get(job.store_alias, {}).get(job.id) or scheduler._pending_over.get(job.store_alias, {}).get(job.id)
         trigger = known.trigger if known is not None else job.trigger._unbound()
         first = known.first if known is not None else (None if job._due_us is None else UNSET)
         options = {name: getattr(job, name) for name in ("_call", "_reference", "name", "executor", *_JOB_DEFAULTS)}
@@ -6820,7 +6865,7 @@ def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> dict[tuple[st
         entry = _Pending(twin, options, trigger, first, False)
         due_us = scheduler._first_us(trigger._bound(scheduler.timezone, start_us), first, start_us)
         if first is None or (due_us is not None and due_us >= start_us):
-            jobs[key] = entry
+            jobs.setdefault(job.store_alias, {})[job.id] = entry
     return jobs
 
 

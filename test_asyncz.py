@@ -4237,6 +4237,39 @@ class TestMemoryStore(StoreContract, VirtualTimeTestCase):
     make_store = asyncz.MemoryStore
 
 
+class WatchedStore(asyncz.MemoryStore):
+    """A user's store that extends ours: it notes what is written."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = []
+
+    def add_job(self, job):
+        self.written.append(f"add {job.id}")
+        super().add_job(job)
+
+    def update_job(self, job):
+        self.written.append(f"update {job.id}")
+        super().update_job(job)
+
+    def delete_job(self, job_id):
+        self.written.append(f"delete {job_id}")
+        super().delete_job(job_id)
+
+
+class TestAStoreThatExtendsTheOneInMemory(StoreContract, VirtualTimeTestCase):
+    make_store = WatchedStore
+
+    async def test_is_told_of_every_write(self):
+        HOOKS["tick"] = lambda: None
+        self.scheduler.add_job(act, "interval", minutes=1, args=["tick"], id="a")
+        self.scheduler.add_job(act, args=["tick"], id="once")
+        await asyncio.sleep(61)
+        self.scheduler.pause_job("a")
+        self.scheduler.delete_job("a")
+        self.assertEqual(self.store.written, ["add a", "add once", "delete once", "update a", "update a", "delete a"])
+
+
 class TestAStoreOfTenMethods(StoreContract, VirtualTimeTestCase):
     make_store = DictStore
 
