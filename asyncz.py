@@ -1829,8 +1829,8 @@ class Job:
     def _twin(self) -> Job:
         """Return another object for the same job, that belongs to no scheduler yet."""
         twin = Job.__new__(Job)
-        for name in Job.__slots__:
-            setattr(twin, name, getattr(self, name))
+        for name, value in zip(Job.__slots__, _values_of_job(self)):
+            setattr(twin, name, value)
         twin._scheduler = None
         return twin
 
@@ -1843,6 +1843,9 @@ class Job:
         self._scheduler, self._entry = None, None
         for name, value in state.items():
             setattr(self, name, value)
+
+
+_values_of_job = operator.attrgetter(*Job.__slots__)
 
 
 class _JobList(list[Job]):
@@ -3475,12 +3478,14 @@ class _SharedStore(BaseStore):
         if not self._applied([("delete", job_id)])[0]:
             raise JobLookupError(f"job_id={job_id!r}: no such job")
         self._unreadable.pop(job_id, None)
+        self._decoded.pop(job_id, None)
         self._tell_others()
 
     def remove_all_jobs(self) -> None:
         """Remove all jobs, also those that can't be read."""
         self._empty()
         self._unreadable.clear()
+        self._decoded.clear()
         self._tell_others()
 
     def lookup_job(self, job_id: str) -> Job | None:
@@ -3533,11 +3538,20 @@ class _SharedStore(BaseStore):
         self._unreadable.pop(job_id, None)
         job.store_alias, job._revision, job._due_us = self._alias, entry.revision, entry.next_us
         job._last = _last_from_text(entry.last)
-        if all(type(value) in _UNCHANGING for value in (*job._call[1], *job._call[2].values())):  # else runs could change them for each other
+        self._remember(job, entry.text)
+        return job
+
+    def _remember(self, job: Job, text: str) -> None:
+        """Keep what a record says, unless runs could change it for each other."""
+        fn, args, kwargs, _ = job._call
+        if type(job.trigger) in _UNCHANGING_TRIGGERS and _UNCHANGING.issuperset(map(type, (*args, *kwargs.values()))):
+            twin = job._twin()
+            if fn is not _not_imported:  # written here: what is under its name when it runs is what counts
+                twin._reference = job._reference or _callee(fn).reference
+                twin._call = (_not_imported, args, kwargs, False)
             if len(self._decoded) >= self._DECODED:
                 self._decoded.clear()
-            self._decoded[job_id] = entry.text, job._twin()
-        return job
+            self._decoded[job.id] = text, twin
 
     def _local_us(self) -> int:
         return time.time_ns() // 1000 if self._scheduler is None else self._scheduler._clock.now_us()
@@ -3564,6 +3578,7 @@ class _SharedStore(BaseStore):
         if not self._applied([("put", job.id, replaced, revision, job._due_us, text)])[0]:
             return False
         job._revision = revision
+        self._remember(job, text)
         self._tell_others()
         return True
 
@@ -3643,6 +3658,8 @@ class _SharedStore(BaseStore):
         for run, answer in zip(runs, answers):
             if answer >= 0:
                 self._following_us = _earlier(self._following_us, run.following_us)
+                if run.removed:
+                    self._decoded.pop(run.job.id, None)
                 run.job._due_us, run.job._revision = run.following_us, run.revision + 1
                 run.at_limit = answer == 0
                 if run.at_limit:
@@ -3679,7 +3696,8 @@ class _SharedStore(BaseStore):
 
 
 _UNREADABLE_US = 60 * _SECOND_US
-_UNCHANGING = (type(None), bool, int, float, str, bytes)
+_UNCHANGING = frozenset((type(None), bool, int, float, str, bytes))
+_UNCHANGING_TRIGGERS = (DateTrigger, IntervalTrigger, CronTrigger)
 
 
 def _earlier(one_us: int | None, other_us: int | None) -> int | None:
@@ -3898,9 +3916,10 @@ _TEXT_OF_REDIS = r"""
 local function readable(text)  -- a client that decodes replies would fail on all of them for one that is not UTF-8
   return (string.gsub(text or '', '[\128-\255]', function(c) return string.format('\\x%02x', string.byte(c)) end))
 end
-local function row(key)
-  local v = redis.call('HMGET', key, 'rev', 'next', 'over', 'def', 'last')
-  return {v[1] or '', v[2] or '', v[3] or '', readable(v[4]), readable(v[5])}
+local function row(key)  -- in one piece, since clients take long for each
+  local v = redis.call('HMGET', key, 'rev', 'next', 'over', 'last', 'def')
+  local last = string.gsub(readable(v[4]), '\n', ' ')
+  return table.concat({v[1] or '', v[2] or '', v[3] or '', last, readable(v[5])}, '\n')
 end
 """
 _READ_IN_REDIS = (
@@ -3927,9 +3946,9 @@ end
 return answer
 """
 )
-_APPLY_IN_REDIS = """
+_APPLY_IN_REDIS = r"""
 -- The twin of `_decided`.   KEYS due, leases, then for each operation: job, runs
--- ARGV now (empty: the server's), lease, owner, then for each operation: verb, id, run, and up to four things more
+-- ARGV now (empty: the server's), lease, owner, then for each operation, in lines: verb, run, and four things more
 local t = redis.call('TIME')
 local now = ARGV[1] ~= '' and tonumber(ARGV[1]) or t[1] * 1000000 + t[2]
 local due, leases, lease, owner = KEYS[1], KEYS[2], tonumber(ARGV[2]), ARGV[3]
@@ -3938,16 +3957,22 @@ local function schedule(id, following, over)
   if over then redis.call('ZREM', due, id) else redis.call('ZADD', due, following == '' and '+inf' or following, id) end
 end
 local function keep(runs, run, id, who, ends, started, at, rest)
-  redis.call('HSET', runs, run, who .. ' ' .. whole(ends) .. ' ' .. started .. ' ' .. at .. ' ' .. rest)
-  redis.call('ZADD', leases, whole(ends), run .. '|' .. id)
+  redis.call('HSET', runs, run, who .. ' ' .. ends .. ' ' .. started .. ' ' .. at .. ' ' .. rest)
+  redis.call('ZADD', leases, ends, run .. '|' .. id)
 end
+local of_job = {put = true, delete = true, claim = true, finish = true}  -- the others are about a run alone
+local fresh = whole(now + lease)
 local answers = {whole(now)}
 for i = 1, #KEYS / 2 - 1 do
-  local job, runs, o = KEYS[2 * i + 1], KEYS[2 * i + 2], 4 + 7 * (i - 1)
-  local verb, id, run, a, b, c, d = ARGV[o], ARGV[o + 1], ARGV[o + 2], ARGV[o + 3], ARGV[o + 4], ARGV[o + 5], ARGV[o + 6]
-  local answer = ''
-  local v = redis.call('HMGET', job, 'rev', 'over', 'next')
-  local rev, over, following = v[1], v[2] == '1', v[3]
+  local job, runs = KEYS[2 * i + 1], KEYS[2 * i + 2]
+  local id = string.sub(job, #due + 2)  -- after "…:job:", which is as long as "…:due" and a colon
+  local verb, run, a, b, c, d = string.match(ARGV[i + 3], '^([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n(.*)$')
+  local answer = 'no'
+  local rev, over, following
+  if of_job[verb] then
+    local v = redis.call('HMGET', job, 'rev', 'over', 'next')
+    rev, over, following = v[1], v[2] == '1', v[3]
+  end
   if verb == 'put' then
     local known = rev and not over and rev or ''
     if known == a then
@@ -3976,7 +4001,7 @@ for i = 1, #KEYS / 2 - 1 do
       schedule(id, b, b == '')
       answer = '0'
       if redis.call('HLEN', runs) < tonumber(c) then
-        keep(runs, run, id, owner, now + lease, '0', string.match(d, '^(%S+) (.*)$'))
+        keep(runs, run, id, owner, fresh, '0', string.match(d, '^(%S+) (.*)$'))
         answer = '1'
       end
     end
@@ -3988,7 +4013,7 @@ for i = 1, #KEYS / 2 - 1 do
         if who == owner and tonumber(ends) > now then
           answer = '1'
         elseif ends == a and tonumber(ends) < now then
-          keep(runs, run, id, owner, now + lease, string.sub(rest, -1) == '1' and '0' or started, at, rest)
+          keep(runs, run, id, owner, fresh, string.sub(rest, -1) == '1' and '0' or started, at, rest)
           answer = '1'
         end
       elseif who == owner then
@@ -4002,21 +4027,21 @@ for i = 1, #KEYS / 2 - 1 do
             redis.call('HSET', job, 'last', a)
           end
         elseif verb == 'renew' then
-          keep(runs, run, id, who, now + lease, started, at, rest)
+          keep(runs, run, id, who, fresh, started, at, rest)
         elseif verb == 'release' then
-          keep(runs, run, id, who, 0, '0', a, rest)
+          keep(runs, run, id, who, '0', '0', a, rest)
         elseif started ~= '0' and tonumber(at) > tonumber(a) then
-          answer = ''
+          answer = 'no'
         else  -- begin
           if started == '0' or at ~= a then started = whole(now) end
-          keep(runs, run, id, who, now + lease, started, a, rest)
+          keep(runs, run, id, who, fresh, started, a, rest)
         end
       end
     end
   end
   answers[i + 1] = answer
 end
-return answers
+return table.concat(answers, ' ')
 """
 
 
@@ -4027,7 +4052,7 @@ class RedisStore(_SharedStore):
     a cluster. serializer, secret, lease, poll_interval: as of `SQLiteStore`. The times that count are those of the server.
     """
 
-    _ROW = ("rev", "next", "over", "def", "last")
+    _ROW = ("rev", "next", "over", "last", "def")
 
     def __init__(
         self,
@@ -4084,12 +4109,13 @@ class RedisStore(_SharedStore):
         arguments: list[Any] = [self._fixed_now(), self._lease_us, self._owner]
         for op in ops:
             keys += self._keys(op[1])
-            arguments += _op_for_redis(op)
-        answers = self._eval(_APPLY_IN_REDIS, keys, arguments)
-        if answers is None:
+            arguments.append(_op_for_redis(op))
+        answer = self._eval(_APPLY_IN_REDIS, keys, arguments)
+        if answer is None:
             return [self._watched(op) for op in ops]
-        self._note_time(int(answers[0]))
-        return [_answer_of_redis(op, _as_text(answer)) for op, answer in zip(ops, answers[1:])]
+        now, *answers = _as_text(answer).split(" ")
+        self._note_time(int(now))
+        return [_answer_of_redis(op, answer) for op, answer in zip(ops, answers)]
 
     def _watched(self, op: _Op) -> Any:
         """Do one operation without a script."""
@@ -4128,7 +4154,7 @@ class RedisStore(_SharedStore):
             pipe.delete(job_key, runs_key)
         else:
             following = "" if entry.next_us is None else entry.next_us
-            values = (entry.revision, following, "1" if entry.over else "", entry.text, entry.last)
+            values = (entry.revision, following, "1" if entry.over else "", entry.last, entry.text)
             pipe.hset(job_key, mapping=dict(zip(self._ROW, values)))
         if entry is None or entry.over:
             pipe.zrem(self._due_key, job_id)
@@ -4139,14 +4165,14 @@ class RedisStore(_SharedStore):
         keys = [self._keys(job_id)[0] for job_id in job_ids]
         rows: Any = self._eval(_READ_IN_REDIS, keys, ()) if keys else ()
         if rows is None:
-            rows = [self._row(key) for key in keys]
-        return [_entry_of_redis(row, {}) for row in rows]
+            return [_entry_of_redis(self._row(key), {}) for key in keys]
+        return [_entry_from_redis(row) for row in rows]
 
     def _row(self, key: str) -> list[Any]:
         try:
             return list(self._client.hmget(key, self._ROW))
         except UnicodeDecodeError:  # a client that decodes replies, and a record that is no text
-            return [*self._client.hmget(key, self._ROW[:3]), "not text", ""]
+            return [*self._client.hmget(key, self._ROW[:3]), "", "not text"]
 
     def _read(self, job_id: str) -> _Entry | None:
         return self._rows([job_id])[0]
@@ -4165,8 +4191,7 @@ class RedisStore(_SharedStore):
         if answer is None:
             return self._read_due_plainly(skip, limit)
         now, following, expired, *rest = answer
-        pairs = ((_as_text(job_id), _entry_of_redis(row, {})) for job_id, row in zip(rest[::2], rest[1::2]))
-        due = [(job_id, entry if entry is not None else _Entry(0, None, True, "", "", {})) for job_id, entry in pairs]
+        due = [(_as_text(job_id), _entry_from_redis(row) or _NO_ENTRY) for job_id, row in zip(rest[::2], rest[1::2])]
         return int(now), due, int(following) if following else None, bool(int(expired))
 
     def _read_due_plainly(self, skip: int, limit: int) -> tuple[int, list[tuple[str, _Entry]], int | None, bool]:
@@ -4174,7 +4199,7 @@ class RedisStore(_SharedStore):
         ids = [_as_text(job_id) for job_id in self._client.zrangebyscore(self._due_key, "-inf", now_us, start=skip, num=limit)]
         after = self._client.zrangebyscore(self._due_key, f"({now_us}", "(+inf", start=0, num=1, withscores=True)
         expired = self._client.zcount(self._leases_key, "-inf", f"({now_us}")
-        entries = [entry or _Entry(0, None, True, "", "", {}) for entry in self._rows(ids)]
+        entries = [entry or _NO_ENTRY for entry in self._rows(ids)]
         return now_us, list(zip(ids, entries)), int(after[0][1]) if after else None, bool(expired)
 
     def _expired(self, limit: int) -> list[_Ticket]:
@@ -4198,19 +4223,22 @@ class RedisStore(_SharedStore):
         self._client.delete(self._due_key, self._leases_key)
 
 
-def _op_for_redis(op: _Op) -> list[Any]:
-    """Return verb, id, run, and what else the script takes, of an operation."""
-    verb, job_id = op[0], op[1]
+_NO_ENTRY = _Entry(0, None, True, "", "", {})  # of an id whose job is gone
+
+
+def _op_for_redis(op: _Op) -> str:
+    """Return verb, run, and what else the script takes, of an operation; only the last may have line breaks."""
+    verb = op[0]
     if verb == "put":
         replaced, revision, next_us, text = op[2:]
-        return [verb, job_id, "", "" if replaced is None else replaced, revision, "" if next_us is None else next_us, text]
+        return f"{verb}\n\n{'' if replaced is None else replaced}\n{revision}\n{'' if next_us is None else next_us}\n{text}"
     if verb == "delete":
-        return [verb, job_id, "", "", "", "", ""]
+        return f"{verb}\n\n\n\n\n"
     if verb == "claim":
         revision, following_us, limit, ticket = op[2:]
-        kept = f"{ticket.at_us} {ticket.last_us} {int(ticket.recover)}"
-        return [verb, job_id, ticket.run_id, revision, "" if following_us is None else following_us, limit, kept]
-    return [verb, job_id, op[2].run_id, op[3] if len(op) > 3 else "", "", "", ""]
+        following = "" if following_us is None else following_us
+        return f"{verb}\n{ticket.run_id}\n{revision}\n{following}\n{limit}\n{ticket.at_us} {ticket.last_us} {int(ticket.recover)}"
+    return f"{verb}\n{op[2].run_id}\n{op[3] if len(op) > 3 else ''}\n\n\n"
 
 
 def _answer_of_redis(op: _Op, answer: str) -> Any:
@@ -4219,8 +4247,13 @@ def _answer_of_redis(op: _Op, answer: str) -> Any:
     return True if answer == "1" else None
 
 
+def _entry_from_redis(row: Any) -> _Entry | None:
+    """Return the entry of a row as the scripts return it."""
+    return _entry_of_redis(_as_text(row).split("\n", 4), {})
+
+
 def _entry_of_redis(row: Sequence[Any], runs: dict[str, _Ticket]) -> _Entry | None:
-    revision, next_us, over, text, last = (_as_text(value) if value is not None else "" for value in row)
+    revision, next_us, over, last, text = (_as_text(value) if value is not None else "" for value in row)
     if not revision:
         return None
     return _Entry(int(revision), int(next_us) if next_us else None, over == "1", text, last, runs)

@@ -4052,6 +4052,10 @@ def note(name):
     RUNS.append(name)
 
 
+def note_more(name):
+    RUNS.append(f"more of {name}")
+
+
 async def act(name):
     """Do what the test has put under that name: persistent stores keep the names of functions."""
     result = HOOKS[name]()
@@ -4325,6 +4329,32 @@ class SharedStoreContract(StoreContract):
     @staticmethod
     def count(counts, number, event):
         counts.setdefault((event.job_id, event.scheduled_run_time), []).append(number)
+
+    async def test_calls_what_is_under_the_name_when_it_runs(self):
+        self.add("runs before")
+        self.add("does not", minutes=2)
+        await asyncio.sleep(61)
+        with unittest.mock.patch.object(sys.modules[note.__module__], "note", note_more):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+        self.assertEqual([RUNS[0], sorted(RUNS[1:3]), RUNS[3:]], ["runs before", ["more of does not", "more of runs before"], ["runs before"]])
+
+    async def test_keeps_texts_and_ids_of_more_than_a_line(self):
+        class Spread:
+            loads = staticmethod(json.loads)
+            dumps = staticmethod(functools.partial(json.dumps, indent=1))
+
+        scheduler, store = self.add_scheduler(serializer=Spread)
+        job_id, ran = "a\nb|c d\r\n", []
+        HOOKS[job_id] = lambda: ran.append(len(store.lookup_job(job_id).args))
+        scheduler.add_job(act, "interval", minutes=1, args=[job_id], id=job_id)
+        await asyncio.sleep(61)
+        self.assertEqual(ran, [1])
+        HOOKS[job_id] = lambda: 1 / 0  # the next text is of an error
+        await asyncio.sleep(60)
+        self.assertEqual((store.lookup_job(job_id).last_run.error, store.unreadable()), ("ZeroDivisionError: division by zero", []))
+        scheduler.delete_job(job_id)
+        self.assertEqual(store.get_all_jobs(), [])
 
     async def test_shows_each_what_another_has_changed_at_once(self):
         scheduler, _ = self.add_scheduler()
