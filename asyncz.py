@@ -1558,6 +1558,9 @@ _TRIGGERS: dict[str, Callable[..., _BuiltinTrigger]] = {"date": DateTrigger, "in
 _NO_KWARGS: Mapping[str, Any] = {}  # shared by all jobs without; nobody changes it
 
 
+_Shape = tuple[int, tuple[str, ...]]  # of a call: the number of positional arguments, the names of the others
+
+
 class _Callee:
     """What is known of a callable: whether it is a coroutine function, its reference, and which calls fit its signature."""
 
@@ -1569,7 +1572,7 @@ class _Callee:
         target = _unwrapped(fn)
         self.name: str = getattr(target, "__qualname__", None) or type(target).__qualname__
         self.reference = f"{getattr(target, '__module__', None) or type(target).__module__}:{self.name}"
-        self.shapes: set[tuple[int, tuple[str, ...]]] = set()  # calls that fit: number of positional arguments, names of the others
+        self.shapes: set[_Shape] = set()  # calls that fit
 
 
 _CALLEES: weakref.WeakKeyDictionary[Callable[..., Any], _Callee] = weakref.WeakKeyDictionary()
@@ -1589,7 +1592,7 @@ def _latest(fn: Callable[..., Any]) -> tuple[Callable[..., Any], _Callee, _Call]
 
 
 _LATEST: list[tuple[Any, Any, Any]] = [(None, None, None)]
-_NO_ARGUMENTS: tuple[int, tuple[str, ...]] = (0, ())
+_NO_ARGUMENTS: _Shape = (0, ())
 
 
 def _found_callee(fn: Callable[..., Any]) -> _Callee:
@@ -1653,9 +1656,8 @@ def _resolved(reference: str, field: str) -> Any:
     return found
 
 
-def _check_arguments(fn: Callable[..., Any], callee: _Callee, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+def _check_arguments(fn: Callable[..., Any], callee: _Callee, shape: _Shape, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
     """Raise TypeError, naming the parameter, where the function can't be called with these."""
-    shape = (len(args), tuple(kwargs)) if args or kwargs else _NO_ARGUMENTS
     if shape in callee.shapes:
         return
     try:
@@ -1676,6 +1678,11 @@ _Last = tuple[int, int, int, str, "str | None", int]  # scheduled, started, fini
 
 def _not_imported() -> None:
     """Stands for the function of a job that was read from a record, until it is needed."""
+
+
+def _set_all(target: object, values: Mapping[str, Any]) -> None:
+    """Set attributes; without a loop in Python, since it is done for every job that is added or changed."""
+    deque(map(setattr, itertools.repeat(target), values, values.values()), maxlen=0)
 
 
 class Job:
@@ -1734,8 +1741,7 @@ class Job:
         self._reference = None
         self._revision = 0
         if options is not None:
-            for name, value in options.items():
-                setattr(self, name, value)
+            _set_all(self, options)
 
     @property
     def fn(self) -> Callable[..., Any]:
@@ -1829,8 +1835,7 @@ class Job:
     def _twin(self) -> Job:
         """Return another object for the same job, that belongs to no scheduler yet."""
         twin = Job.__new__(Job)
-        for name, value in zip(Job.__slots__, _values_of_job(self)):
-            setattr(twin, name, value)
+        _set_all(twin, dict(zip(Job.__slots__, _values_of_job(self))))
         twin._scheduler = None
         return twin
 
@@ -1841,8 +1846,7 @@ class Job:
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self._scheduler, self._entry = None, None
-        for name, value in state.items():
-            setattr(self, name, value)
+        _set_all(self, state)
 
 
 _values_of_job = operator.attrgetter(*Job.__slots__)
@@ -2824,8 +2828,7 @@ class BaseStore(ABC):
             current = self.lookup_job(job.id)
             if current is None or current._revision != revision:
                 return False
-            for name, value in changes.items():
-                setattr(job, name, value)
+            _set_all(job, changes)
             job._revision = revision + 1
             self.update_job(job)
             return True
@@ -3008,8 +3011,7 @@ class MemoryStore(BaseStore):
         with self._lock:
             if job._revision != revision or self._jobs.get(job.id) is not job:
                 return False
-            for name, value in changes.items():
-                setattr(job, name, value)
+            _set_all(job, changes)
             job._revision = revision + 1
             if job._entry != job._due_us:
                 self._enqueue(job, job._due_us)
@@ -3583,8 +3585,7 @@ class _SharedStore(BaseStore):
         return True
 
     def _write(self, job: Job, revision: int, changes: Mapping[str, Any]) -> bool:
-        for name, value in changes.items():
-            setattr(job, name, value)
+        _set_all(job, changes)
         return self._put(job, revision)
 
     def _new_revision(self) -> int:
@@ -5247,8 +5248,7 @@ class _JobMethods(ABC):
         """Set what depends on the time and on the configuration: the defaults, the time zone, the first run."""
         job, store = pending.job, self._stores.get(pending.job.store_alias)
         now_us = store._now_us(self._clock) if store is not None and self._stores_open else self._clock.now_us()
-        for name, value in {**self._job_defaults, **pending.options}.items():
-            setattr(job, name, value)
+        _set_all(job, {**self._job_defaults, **pending.options})
         job.trigger = pending.trigger._bound(self.timezone, now_us, pending.owned and self.running)
         job._due_us = self._first_us(job.trigger, pending.first, now_us)
 
@@ -5273,11 +5273,12 @@ class _JobMethods(ABC):
             replaced, old = store._known(job.id)  # in one look: what somebody else adds meanwhile must not be taken for what can't be read
             if replaced is not None and not pending.replace:
                 raise ConflictIdError(_conflict_message(job.id, job.store_alias))
-            same = old is not None and pending.first is UNSET and _same_schedule(old.trigger, job.trigger)
+            same = False
             job._due_us = due_us
-            if same and old is not None:
-                job._due_us, job.trigger = old._due_us, old.trigger  # its trigger knows where an interval's grid lies
             if old is not None:
+                same = pending.first is UNSET and _same_schedule(old.trigger, job.trigger)
+                if same:
+                    job._due_us, job.trigger = old._due_us, old.trigger  # its trigger knows where an interval's grid lies
                 job._last = old._last
             over = not same and job._due_us is None and pending.first is not None
             if over or store._put(job, replaced):
@@ -5340,8 +5341,7 @@ class _JobMethods(ABC):
             entry = self._pending.get(job.store_alias, {}).get(job.id)
             if entry is None:  # it has just landed in its store
                 return False
-            for name, value in changes.items():
-                setattr(job, name, value)
+            _set_all(job, changes)
             entry.options.update({name: value for name, value in changes.items() if name not in ("trigger", "_due_us")})
             if trigger is not UNSET:
                 entry.trigger = trigger
@@ -5373,8 +5373,12 @@ class _JobMethods(ABC):
 
 def _made_call(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> _Call:
     _, callee, bare_call = _latest(fn)
-    _check_arguments(fn, callee, args, kwargs)
-    return (fn, args, kwargs, callee.is_coroutine) if args or kwargs else bare_call
+    if args or kwargs:
+        _check_arguments(fn, callee, (len(args), tuple(kwargs)), args, kwargs)
+        return fn, args, kwargs, callee.is_coroutine
+    if _NO_ARGUMENTS not in callee.shapes:
+        _check_arguments(fn, callee, _NO_ARGUMENTS, args, kwargs)
+    return bare_call
 
 
 def _random_id() -> str:
