@@ -969,8 +969,7 @@ class DateTrigger(_BuiltinTrigger):
         return f"date[{'now' if self._run_us is None else _shown(self._run_us, self.timezone)}]"
 
 
-_INTERVAL_UNITS = {"weeks": 7 * _DAY, "days": _DAY, "hours": _HOUR, "minutes": 60, "seconds": 1}
-_NUMBERS = {int, float}
+_INTERVAL_UNITS = ("weeks", "days", "hours", "minutes", "seconds")
 
 
 class IntervalTrigger(_BuiltinTrigger):
@@ -995,7 +994,7 @@ class IntervalTrigger(_BuiltinTrigger):
         timezone: str | tzinfo | None = None,
         jitter: float | None = None,
     ) -> None:
-        self._step_us = _interval_us({"weeks": weeks, "days": days, "hours": hours, "minutes": minutes, "seconds": seconds})
+        self._step_us = _interval_us(weeks, days, hours, minutes, seconds)
         self._anchor_us: int | None = None  # where the grid lies when no start is given; set when a job gets the trigger
         super().__init__(start_at, end_at, timezone, jitter)
 
@@ -1053,15 +1052,16 @@ def _shortest(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
-def _interval_us(units: dict[str, float]) -> int:
-    if not _NUMBERS.issuperset(map(type, units.values())):  # a speed-up: nearly all are of these types
-        for unit, value in units.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                raise TypeError(f"{unit}={value!r}: not a number; give a number of {unit}, such as {unit}=2")
-    seconds: float = sum(map(operator.mul, units.values(), _INTERVAL_UNITS.values()))
+def _interval_us(*units: float) -> int:
+    """Return an interval from its weeks, days, hours, minutes and seconds."""
+    for unit, value in zip(_INTERVAL_UNITS, units):
+        if value.__class__ is not int and (isinstance(value, bool) or not isinstance(value, (int, float))):
+            raise TypeError(f"{unit}={value!r}: not a number; give a number of {unit}, such as {unit}=2")
+    weeks, days, hours, minutes, seconds = units
+    seconds += (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60
     interval_us = round(seconds * _SECOND_US) if seconds * _SECOND_US < 2**62 else None
     if interval_us is None or interval_us <= 0:
-        given = ", ".join(f"{unit}={value!r}" for unit, value in units.items() if value) or "no argument"
+        given = ", ".join(f"{unit}={value!r}" for unit, value in zip(_INTERVAL_UNITS, units) if value) or "no argument"
         if interval_us is None:
             raise ValueError(f"IntervalTrigger: {given}: the interval is too long")
         raise ValueError(f"IntervalTrigger: {given}: the interval is {seconds:g} seconds; it must be more than zero, as in minutes=5")
@@ -1681,8 +1681,8 @@ def _not_imported() -> None:
 
 
 def _set_all(target: object, values: Mapping[str, Any]) -> None:
-    """Set attributes; without a loop in Python, since it is done for every job that is added or changed."""
-    deque(map(setattr, itertools.repeat(target), values, values.values()), maxlen=0)
+    for name, value in values.items():
+        setattr(target, name, value)
 
 
 class Job:
@@ -1832,10 +1832,22 @@ class Job:
     def _next_shown(self) -> str:
         return "paused" if self._due_us is None else _shown(self._due_us, self._zone)
 
+    def _set_options(self, options: Mapping[str, Any]) -> None:
+        """Set all options of a new job, one by one, in half the time of a loop."""
+        self._call = options["_call"]
+        self._reference = options["_reference"]
+        self.name = options["name"]
+        self.executor = options["executor"]
+        self.coalesce = options["coalesce"]
+        self.max_instances = options["max_instances"]
+        self.mistrigger_grace_time = options["mistrigger_grace_time"]
+        self.recover = options["recover"]
+
     def _twin(self) -> Job:
         """Return another object for the same job, that belongs to no scheduler yet."""
         twin = Job.__new__(Job)
-        _set_all(twin, dict(zip(Job.__slots__, _values_of_job(self))))
+        for name, value in zip(Job.__slots__, _values_of_job(self)):
+            setattr(twin, name, value)
         twin._scheduler = None
         return twin
 
@@ -5025,9 +5037,8 @@ class _JobMethods(ABC):
         if recover is not UNSET:
             options["recover"] = _check_recover(recover)
         options["name"] = _callee(checked).name if name is None else _check_name(name)
-        options["_call"] = _made_call(
-            checked, () if args is None else _check_args(args), _NO_KWARGS if kwargs is None else _check_kwargs(kwargs)
-        )
+        args, kwargs = () if args is None else _check_args(args), _NO_KWARGS if kwargs is None else _check_kwargs(kwargs)
+        options["_call"] = _made_call(checked, args, kwargs)
         made = self._trigger(trigger, trigger_args, "add_job")
         job = Job(cast(BaseScheduler, self), _random_id() if id is None else _check_id(id), _check_alias(store), made)
         pending = _Pending(job, options, made, self._checked_first(next_run_time), replace_existing, made is not trigger)
@@ -5248,7 +5259,7 @@ class _JobMethods(ABC):
         """Set what depends on the time and on the configuration: the defaults, the time zone, the first run."""
         job, store = pending.job, self._stores.get(pending.job.store_alias)
         now_us = store._now_us(self._clock) if store is not None and self._stores_open else self._clock.now_us()
-        _set_all(job, {**self._job_defaults, **pending.options})
+        job._set_options({**self._job_defaults, **pending.options})
         job.trigger = pending.trigger._bound(self.timezone, now_us, pending.owned and self.running)
         job._due_us = self._first_us(job.trigger, pending.first, now_us)
 
