@@ -5411,7 +5411,7 @@ class _RunMethods(_JobMethods):
     """The half of a scheduler that follows runs: from the claim to the executor, and from there back to the listeners."""
 
     _loop: asyncio.AbstractEventLoop | None
-    _active: dict[tuple[str, str], tuple[_Run, ...]]  # by alias and id of their job: runs that are claimed and not over; the own thread's
+    _active: dict[tuple[str, str], list[_Run]]  # by alias and id of their job: runs that are claimed and not over; the own thread's
     _inbox: deque[Callable[[], None]]
     _pass_thread: int | None
     _INBOX_LENGTH = 500  # so many calls are made in one go
@@ -5483,7 +5483,11 @@ class _RunMethods(_JobMethods):
     def _submit(self, run: _Run) -> None:
         job = run.job
         key = (job.store_alias, job.id)
-        self._active[key] = (*self._active.get(key, ()), run)
+        running = self._active.get(key)
+        if running is None:
+            self._active[key] = [run]
+        else:
+            running.append(run)
         try:
             executor = self._executors.get(job.executor) or self._executor_named(job.executor)  # which raises
             if self._listeners.mask & JOB_SUBMITTED:
@@ -5712,10 +5716,10 @@ class _RunMethods(_JobMethods):
         run.state = _OVER
         key = (run.job.store_alias, run.job.id)
         running = self._active.get(key)
-        if running == (run,):
-            del self._active[key]
-        elif running is not None:
-            self._active[key] = tuple(other for other in running if other is not run)
+        if running is not None and run in running:
+            running.remove(run)
+            if not running:
+                del self._active[key]
 
     def _active_runs(self) -> list[_Run]:
         return [run for running in list(self._active.values()) for run in running]
