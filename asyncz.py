@@ -1221,14 +1221,8 @@ def _is_leap(year: int) -> bool:
     return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
-@functools.cache
-def _calendar_year(year: int) -> tuple[int, int, int]:
-    """Return the first day of a year since 1970, how many it has, and of which of 28 kinds it is: those of one kind have the same days.
-
-    What makes a kind is the length, the weekday of the first day, and whether the year before was longer, which counts for its weeks.
-    """
-    first, length = date(year, 1, 1).toordinal() - _EPOCH_ORDINAL, 365 + _is_leap(year)
-    return first, length, length << 4 | first % 7 << 1 | _is_leap(year - 1)
+def _new_year(year: int) -> int:
+    return date(year, 1, 1).toordinal() - _EPOCH_ORDINAL
 
 
 class _CronTable:
@@ -1248,7 +1242,7 @@ class _CronTable:
 
     def first_wall(self) -> int | None:
         """Return a match, or None if there never is one; the days of the calendar repeat after 400 years."""
-        return self.next_wall(_calendar_year(2000 if self._years is None else _lowest(self._years))[0] * _DAY)
+        return self.next_wall(_new_year(2000 if self._years is None else _lowest(self._years)) * _DAY)
 
     def next_wall(self, wall: int) -> int | None:
         """Return the first match at or after `wall`, or None if there is none before the year 10000."""
@@ -1256,7 +1250,7 @@ class _CronTable:
         year, first, length, days = self._latest
         if not 0 <= today - first < length:
             year = date.fromordinal(today + _EPOCH_ORDINAL).year
-            self._latest = _, first, length, days = self._year(year)
+            first, length, days = self._year(year, _new_year(year))
         days >>= today - first
         if days & 1:
             found = self._next_second(second)
@@ -1268,7 +1262,8 @@ class _CronTable:
             if year >= self._last_year:
                 return None
             year += 1
-            self._latest = _, today, _, days = self._year(year)
+            first, length, days = self._year(year, first + length)
+            today = first
         return (today + _lowest(days)) * _DAY + self._first_second
 
     def _next_second(self, second: int) -> int:
@@ -1287,15 +1282,19 @@ class _CronTable:
         hours = self._hours >> (hour + 1)
         return (hour + 1 + _lowest(hours)) * 3600 + self._first_second % 3600 if hours else -1
 
-    def _year(self, year: int) -> tuple[int, int, int, int]:
-        """Return a year as `_latest` has it."""
-        first, length, kind = _calendar_year(year)
+    def _year(self, year: int, first: int) -> tuple[int, int, int]:
+        """Return the first day of a year since 1970, which is known, its length, and its matching days."""
+        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+        # There are 14 kinds of years, and 21 where it matters how many weeks the year before had.
+        kind = first % 7 << 2 | leap << 1 | (self._weeks is not None and _is_leap(year - 1))
         days = self._days.get(kind)
         if days is None:
             days = self._days[kind] = self._computed_days(year, (first + 3) % 7)  # 1 January 1970 was a Thursday
         if self._years is not None and not self._years >> year & 1:
             days = 0
-        return year, first, length, days
+        length = 365 + leap
+        self._latest = (year, first, length, days)
+        return first, length, days
 
     def _computed_days(self, year: int, weekday: int) -> int:
         """Return the days, as bits from 0, that match in all years of the kind of this one, which begins with that weekday."""
