@@ -418,6 +418,17 @@ def _from_us(instant_us: int, zone: tzinfo = _UTC) -> datetime:
     return moment if zone is _UTC else moment.astimezone(zone)
 
 
+_LATEST_MOMENT: list[tuple[int, tzinfo, datetime]] = [(0, _UTC, _EPOCH)]
+
+
+def _moment(instant_us: int, zone: tzinfo) -> datetime:
+    """Return an instant as a datetime, the same one as before for all who are told of the same instant in a row."""
+    latest = _LATEST_MOMENT[0]  # read once, as other threads tell, too
+    if latest[0] != instant_us or latest[1] is not zone:
+        latest = _LATEST_MOMENT[0] = (instant_us, zone, _from_us(instant_us, zone))
+    return latest[2]
+
+
 def _shown(instant_us: int | None, zone: tzinfo) -> str:
     """Return an instant as people read it, to the second unless it has a fraction."""
     if instant_us is None:
@@ -2236,7 +2247,7 @@ class _Run:
     def shown_times(self) -> list[datetime]:
         """Return the times for an event: all up to a hundred, of more the first and the last."""
         if self.cursor_us == self.last_us:
-            return [_from_us(self.last_us, self.job._zone)]
+            return [_moment(self.last_us, self.job._zone)]
         times = [moment for moment, _ in zip(self.times_us(), range(_LISTED + 1))]
         if len(times) > _LISTED:
             times = [times[0], self.last_us]
@@ -5736,8 +5747,7 @@ class _RunMethods(_JobMethods):
                 import traceback  # here, because only a failure needs it
 
                 text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-            moment = _from_us(due_us, job._zone)
-            event = JobExecutionEvent(code, None, job.id, job.store_alias, moment, value, error, text)
+            event = JobExecutionEvent(code, None, job.id, job.store_alias, _moment(due_us, job._zone), value, error, text)
             self._listeners.tell(event, self._start_listener)
 
     def _tell_submission(self, code: int, run: _Run) -> None:
