@@ -235,12 +235,12 @@ class _Value:
     """
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, _Value) or type(self) is not type(other):
             return NotImplemented
-        return all(getattr(self, field.name) == getattr(other, field.name) for field in self._fields() if field.compare)
+        return self._values() == other._values()
 
     def __hash__(self) -> int:
-        return hash(tuple(getattr(self, field.name) for field in self._fields() if field.compare))
+        return hash(self._values())
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in self._fields() if field.repr)
@@ -248,6 +248,9 @@ class _Value:
 
     def _fields(self) -> tuple[Field[Any], ...]:
         return fields(cast(Any, self))
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, field.name) for field in self._fields() if field.compare)
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -506,8 +509,7 @@ class _Offsets:
         number = second // self._BLOCK
         block = self._blocks.get(number)
         if block is None:
-            # From a day before, so that the first segment of a block still knows of a change that has just been.
-            block = self._blocks[number] = self._scan(number * self._BLOCK - _DAY, (number + 1) * self._BLOCK)
+            block = self._blocks[number] = self._scan(number * self._BLOCK, (number + 1) * self._BLOCK)
         found = next(segment for segment in block if second < segment[1])
         self._latest = found
         return found
@@ -515,9 +517,9 @@ class _Offsets:
     def steady_offset(self, wall: int) -> int | None:
         """Return the offset at a local time if it is the same from a day before to two days after it: then that time is there once."""
         start, end = wall - _DAY, wall + 2 * _DAY
-        if start < 0 or end > _LAST_SECOND:
+        if start < _DAY or end > _LAST_SECOND:
             return None
-        offset = datetime.fromtimestamp(start, self.zone).utcoffset()
+        offset = datetime.fromtimestamp(start - _DAY, self.zone).utcoffset()  # as in `_scan`
         if offset is None or offset != datetime.fromtimestamp(end - 1, self.zone).utcoffset():
             self._around = self._scan(start, end)
             return None
@@ -545,14 +547,17 @@ class _Offsets:
         return offset.days * _DAY + offset.seconds
 
     def _scan(self, start: int, end: int) -> list[_Segment]:
+        """Return the segments from `start` to `end`; from a day before, so that the first ones know of a change that has just been."""
         segments: list[_Segment] = []
-        before = offset = self._offset_at(start)
+        at = start - _DAY
+        before = offset = self._offset_at(at)
         last = self._offset_at(end - 1)
         while offset != last:
-            change = self._first_change(start, end - 1, offset)
-            segments.append((start, change, offset, before))
-            before, offset, start = offset, self._offset_at(change), change
-        segments.append((start, end, offset, before))
+            change = self._first_change(at, end - 1, offset)
+            segments.append((at, change, offset, before))
+            before, offset, at = offset, self._offset_at(change), change
+        segments.append((at, end, offset, before))
+        segments[0] = (start, *segments[0][1:])  # what was before that day it does not know
         return segments
 
     def _first_change(self, low: int, high: int, offset: int) -> int:
@@ -1069,7 +1074,7 @@ def _interval_us(*units: float) -> int:
         if value.__class__ is not int and (isinstance(value, bool) or not isinstance(value, (int, float))):
             raise TypeError(f"{unit}={value!r}: not a number; give a number of {unit}, such as {unit}=2")
     weeks, days, hours, minutes, seconds = units
-    seconds += (((weeks * 7 + days) * 24 + hours) * 60 + minutes) * 60
+    seconds = weeks * 7 * _DAY + days * _DAY + hours * _HOUR + minutes * 60 + seconds
     interval_us = round(seconds * _SECOND_US) if seconds * _SECOND_US < 2**62 else None
     if interval_us is None or interval_us <= 0:
         given = ", ".join(f"{unit}={value!r}" for unit, value in zip(_INTERVAL_UNITS, units) if value) or "no argument"
@@ -1272,9 +1277,12 @@ class _CronTable:
         while not days:
             if year >= self._last_year:
                 return None
-            year += 1
-            first, length, days = self._year(year, first + length)
-            today = first
+            if self._years is None:
+                year, first = year + 1, first + length
+            else:
+                year += 1 + _lowest(self._years >> year + 1)
+                first = _new_year(year)
+            today, length, days = self._year(year, first)
         return (today + _lowest(days)) * _DAY + self._first_second
 
     def _next_second(self, second: int) -> int:
@@ -2369,9 +2377,10 @@ def _awaited(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoo
 
 
 class _RunTimes(list[datetime]):
-    """What a custom executor gets as `run_times`: a list, that knows the run it is of."""
+    """What a custom executor gets as `run_times`: a list, that knows the run it is of, and what was in it at first."""
 
     run: _Run
+    instants_us: tuple[int, ...]
 
 
 # Jobs as text: JSON that a person can read, with a closed set of tags for what JSON lacks. Nothing in it names a class to be imported;
@@ -2993,23 +3002,28 @@ class MemoryStore(BaseStore):
 
     def _dequeue(self, job: Job) -> None:
         when_us = job._entry
-        if when_us is None:
-            return
-        job._entry = None
-        there = self._at.get(when_us)  # None: the job comes from another store
-        if there is job:
-            del self._at[when_us]
-        elif isinstance(there, dict) and there.get(job.id) is job:
-            del there[job.id]
-            if not there:
+        if when_us is not None:
+            job._entry = None
+            self._leave(job, when_us)
+
+    def _leave(self, job: Job, when_us: int) -> None:
+        """Take a job from those that wait for a time, if it is among them."""
+        with self._lock:
+            there = self._at.get(when_us)  # None: the job comes from another store
+            if there is job:
                 del self._at[when_us]
+            elif isinstance(there, dict) and there.get(job.id) is job:
+                del there[job.id]
+                if not there:
+                    del self._at[when_us]
 
     # The same as the defaults, without work for jobs that are not concerned.
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not _STORE_METHODS.isdisjoint(vars(cls)):  # what a user's subclass says counts
-            for name in _SHORT_WAYS:
+        if any(getattr(cls, name) is not getattr(MemoryStore, name) for name in _STORE_METHODS):  # what a user's subclass says counts
+            cls._copies = True
+            for name in _SHORT_WAYS - vars(cls).keys():
                 setattr(cls, name, getattr(BaseStore, name))
 
     def _lookup(self, job_id: str) -> Job | None:
@@ -3059,7 +3073,10 @@ class MemoryStore(BaseStore):
                 there = self._at[when_us]
                 jobs = list(itertools.islice(there.values(), self._PAGE)) if isinstance(there, dict) else [there]
             for job in jobs:
-                run = wanted(job, now_us) if job._entry == when_us else None
+                if job._entry != when_us:  # it has moved on meanwhile, or it is another store's by now
+                    self._leave(job, when_us)
+                    continue
+                run = wanted(job, now_us)
                 if run is not None and claim(job, run.revision, run.following_us):
                     yield run
 
@@ -3099,11 +3116,11 @@ class MemoryStore(BaseStore):
 
 
 _STORE_METHODS = BaseStore.__abstractmethods__
-_SHORT_WAYS = tuple(
+_SHORT_WAYS = {
     name
     for name, value in vars(MemoryStore).items()
     if callable(value) and hasattr(BaseStore, name) and name[:2] != "__" and name not in _STORE_METHODS
-)
+}
 
 
 def _conflict_message(job_id: str, alias: str) -> str:
@@ -3602,6 +3619,7 @@ class _SharedStore(BaseStore):
         if not self._applied([("put", job.id, replaced, revision, job._due_us, text)])[0]:
             return False
         job._revision = revision
+        self._unreadable.pop(job.id, None)
         self._remember(job, text)
         self._tell_others()
         return True
@@ -4472,9 +4490,10 @@ class BaseExecutor(ABC):
         """Give a run to `do_send_job`, a hundred times of it at once, and the next hundred when these are done."""
         if run.state is _CLAIMED and not self._scheduler._begin(run):
             return
-        times = _RunTimes(_from_us(moment, run.job._zone) for moment, _ in zip(run.times_us(), range(_LISTED)))
-        times.run = run
-        run.stop_us = _to_us(times[-1])
+        instants_us = tuple(moment for moment, _ in zip(run.times_us(), range(_LISTED)))
+        times = _RunTimes(_from_us(moment, run.job._zone) for moment in instants_us)
+        times.run, times.instants_us = run, instants_us
+        run.stop_us = instants_us[-1]
         try:
             result = self.do_send_job(run.job, times)
             if inspect.isawaitable(result) and not isinstance(result, asyncio.Future):
@@ -4499,13 +4518,13 @@ class BaseExecutor(ABC):
 
     def _settle(self, run: _Run, times: _RunTimes, error: BaseException | None, value: Any) -> None:
         """Report what `do_send_job` left unreported, and go on with what is left of the run."""
-        stop_us = _to_us(times[-1])
+        stop_us = times.instants_us[-1]
         if error is not None:
             if run.cursor_us is not None:
                 self._scheduler._on_error(run, stop_us, error)
-        elif run.cursor_us == _to_us(times[0]) and not run.handed_back:
-            for moment in times:
-                self._scheduler._on_executed(run, _to_us(moment), value)
+        elif run.cursor_us == times.instants_us[0] and not run.handed_back:
+            for moment_us in times.instants_us:
+                self._scheduler._on_executed(run, moment_us, value)
         if not run.handed_back:
             run.cursor_us = run.time_after_us(stop_us)
         if run.cursor_us is not None and not self._scheduler._goes_on(run):
@@ -4976,6 +4995,10 @@ class _Pending:
 _PendingJobs = dict[str, dict[str, _Pending]]  # by the alias of their store, then by id
 
 
+def _entries(pending: _PendingJobs) -> list[_Pending]:
+    return [entry for entries in list(pending.values()) for entry in list(entries.values())]
+
+
 class _JobMethods(ABC):
     """The half of a scheduler that keeps jobs: in its stores, or pending while these are not in use."""
 
@@ -5219,8 +5242,9 @@ class _JobMethods(ABC):
 
     def _search(self, job_id: str, alias: str | None) -> tuple[Job | None, BaseStore | None]:
         for name, entries in list(self._pending.items()) if self._pending else ():
-            if (alias is None or alias == name) and job_id in entries:
-                return entries[job_id].job, None
+            entry = entries.get(job_id) if alias is None or alias == name else None
+            if entry is not None:
+                return entry.job, None
         for name, store in list(self._stores.items()):
             if (alias is None or alias == name) and (not store._blocking or self.running):
                 job = store._lookup(job_id)
@@ -5732,7 +5756,7 @@ class _RunMethods(_JobMethods):
                 del self._active[key]
 
     def _active_runs(self) -> list[_Run]:
-        return [run for running in list(self._active.values()) for run in running]
+        return [run for running in list(self._active.values()) for run in list(running)]
 
     def _note_store_failed(self, alias: str, error: Exception) -> None:
         self._on_store_failed(alias, error, self._clock.now_us())
@@ -5901,7 +5925,7 @@ class BaseScheduler(_RunMethods):
         """Start the executors and the stores, and land the pending jobs; on an error, stop them again."""
         self._executors.setdefault("default", self._default_executor())
         self._stores.setdefault("default", MemoryStore())
-        for pending in [entry for entries in self._pending.values() for entry in entries.values()]:
+        for pending in _entries(self._pending):
             self._store_of(pending.job.store_alias)
             self._executor_named(pending.job.executor)
         started: list[BaseExecutor | BaseStore] = []
@@ -5939,7 +5963,7 @@ class BaseScheduler(_RunMethods):
                 return
             entries.pop(job_id, None)
         with self._lock:
-            if not entries:
+            if not self._pending.get(alias):  # else another thread has just added one
                 self._pending.pop(alias, None)
 
     def _default_executor(self) -> BaseExecutor:
@@ -6916,8 +6940,7 @@ async def _simulation(scheduler: AsyncIOScheduler, seconds: float) -> None:
 def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> _PendingJobs:
     """Return copies of a stopped scheduler's jobs, as if they were added at the start; without those that are over by then."""
     jobs: _PendingJobs = {}
-    over = [entry.job for entries in scheduler._pending_over.values() for entry in entries.values()]
-    for job in [*scheduler.get_jobs(), *over]:
+    for job in [*scheduler.get_jobs(), *(entry.job for entry in _entries(scheduler._pending_over))]:
         known = scheduler._pending.get(job.store_alias, {}).get(job.id) or scheduler._pending_over.get(job.store_alias, {}).get(job.id)
         trigger = known.trigger if known is not None else job.trigger._unbound()
         first = known.first if known is not None else (None if job._due_us is None else UNSET)

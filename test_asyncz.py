@@ -229,6 +229,13 @@ class TestACronExpressionAtAClockChange(unittest.TestCase):
             with self.subTest(name, zone=zone, expression=expression):
                 self.assertEqual(fires(from_crontab(expression, timezone=zone), start, end, previous=start), instants(runs))
 
+    def test_does_not_depend_on_what_another_trigger_of_the_zone_was_asked_before(self):
+        far = from_crontab("10 1 26 10 *", timezone="Europe/Paris")
+        first_of_two = from_crontab("15 2 * * *", timezone="Europe/Paris")
+        far.get_next_trigger_time(None, at("2026-06-01"))  # which looks at the days around 26 October, and remembers them
+        repeated = first_of_two.get_next_trigger_time(None, at("2026-10-25 01:12"))  # 02:12 for the second time
+        self.assertEqual(repeated, at("2026-10-26 01:15"))
+
     def test_runs_at_the_same_times_in_keyword_form(self):
         forms = {
             "P1": {"hour": 2, "minute": 30},
@@ -2521,6 +2528,30 @@ def prepare(scheduler):
 
 
 class TestBeforeTheStart(VirtualTimeTestCase):
+    def test_no_job_is_lost_that_a_thread_adds_during_the_start(self):
+        class Meddling:
+            """A lock that, the nth time that it is taken, another thread was faster to take: one that adds a job."""
+
+            def __init__(self, scheduler, countdown):
+                self.scheduler, self.lock, self.countdown = scheduler, scheduler._lock, countdown
+
+            def __enter__(self):
+                self.countdown -= 1
+                if self.countdown == 0:
+                    self.scheduler.add_job(nothing, "interval", minutes=1, id="a")
+                self.lock.acquire()
+
+            def __exit__(self, *exc_info):
+                self.lock.release()
+
+        for countdown in range(1, 4):
+            with self.subTest(countdown=countdown):
+                scheduler = self.make_scheduler()
+                scheduler._lock = lock = Meddling(scheduler, countdown)
+                scheduler.start(paused=True)
+                self.assertLessEqual(lock.countdown, 0)
+                self.assertEqual([job.id for job in scheduler.get_jobs()], ["a"])
+
     OPERATIONS = {
         "add": lambda s: s.add_job(nothing, "interval", minutes=1, id="new"),
         "add at a time": lambda s: s.add_job(nothing, "interval", minutes=1, id="new", next_run_time="2026-01-05"),
@@ -3716,6 +3747,11 @@ class TestAProcess(unittest.TestCase):
 
 
 class TestEvents(VirtualTimeTestCase):
+    def test_are_equal_by_what_they_tell(self):
+        nan = float("nan")
+        one, same, other = (asyncz.JobExecutionEvent(asyncz.JOB_EXECUTED, job_id="a", return_value=value) for value in (nan, nan, 1.0))
+        self.assertEqual((one == same, one == other, hash(one) == hash(same)), (True, False, True))
+
     async def test_tell_of_everything(self):
         async def fail():
             raise ValueError("on purpose")
@@ -3841,6 +3877,23 @@ class CountingTasks(asyncz.AsyncIOExecutor):
 
 
 class TestExecutors(VirtualTimeTestCase):
+    async def test_may_take_the_run_times_away(self):
+        class Greedy(asyncz.BaseExecutor):
+            def do_send_job(self, job, run_times):
+                run_times.clear()
+                done = asyncio.get_running_loop().create_future()
+                done.set_result("given") if job.id == "good" else done.set_exception(ValueError("greedy"))
+                return done
+
+        scheduler, results = self.make_scheduler(executors={"default": Greedy()}), []
+        scheduler.add_listener(lambda event: results.append(event.return_value or str(event.exception)), asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
+        scheduler.start()
+        with self.assertLogs("asyncz", "ERROR"):
+            jobs = [scheduler.add_job(nothing, "interval", minutes=1, id=name) for name in ("good", "bad")]
+            await asyncio.sleep(121)
+        self.assertEqual((results, [job.running for job in jobs]), (["given", "greedy"] * 2, [0, 0]))
+        await scheduler.shutdown()
+
     async def result(self, executor, fn=double, args=(21,)):
         scheduler = self.make_scheduler(executors={"x": executor})
         scheduler.add_job(fn, args=args, next_run_time=None, executor="x", id="a")
@@ -4240,6 +4293,18 @@ class StoreContract:
 class TestMemoryStore(StoreContract, VirtualTimeTestCase):
     make_store = asyncz.MemoryStore
 
+    async def test_that_was_left_for_another_one_does_not_hold_up_the_loop(self):
+        self.add("a")
+        await self.scheduler.shutdown()
+        self.scheduler.configure(stores={"default": asyncz.MemoryStore()})  # the job moves on to this one
+        self.scheduler.start()
+        await asyncio.sleep(61)
+        other = self.make_scheduler(stores={"default": self.store})
+        other.start()
+        await asyncio.sleep(120)
+        self.assertEqual(RUNS, ["a", "a", "a"])
+        await other.shutdown()
+
 
 class WatchedStore(asyncz.MemoryStore):
     """A user's store that extends ours: it notes what is written."""
@@ -4272,6 +4337,38 @@ class TestAStoreThatExtendsTheOneInMemory(StoreContract, VirtualTimeTestCase):
         self.scheduler.pause_job("a")
         self.scheduler.delete_job("a")
         self.assertEqual(self.store.written, ["add a", "add once", "delete once", "update a", "update a", "delete a"])
+
+
+class Watching:
+    """The same as a mixin, and jobs that are copies."""
+
+    def __init__(self):
+        super().__init__()
+        self.written = []
+
+    def update_job(self, job):
+        self.written.append(f"update {job.id}")
+        super().update_job(pickle.loads(pickle.dumps(job)))
+
+    def lookup_job(self, job_id):
+        job = super().lookup_job(job_id)
+        return job and pickle.loads(pickle.dumps(job))
+
+
+class MixedStore(Watching, asyncz.MemoryStore):
+    pass
+
+
+class TestAStoreThatMixesSomethingIntoTheOneInMemory(VirtualTimeTestCase):
+    async def test_is_asked_by_its_own_methods(self):
+        store = MixedStore()
+        scheduler = self.make_scheduler(stores={"default": store})
+        scheduler.start()
+        scheduler.add_job(nothing, "interval", minutes=1, id="a")
+        self.assertIsNone(scheduler.get_job("a").pause().next_run_time)
+        self.assertIsNotNone(scheduler.get_job("a").resume().next_run_time)
+        self.assertEqual(store.written, ["update a", "update a"])
+        await scheduler.shutdown()
 
 
 class TestAStoreOfTenMethods(StoreContract, VirtualTimeTestCase):
@@ -4517,6 +4614,7 @@ class SharedStoreContract(StoreContract):
         with self.assertRaises(asyncz.ConflictIdError):
             self.add("bad 0")
         self.add("bad 0", replace_existing=True)
+        self.assertIn(", 2 unreadable, ", str(self.scheduler))
         self.scheduler.delete_job("bad 1")
         self.assertEqual([id for id, _ in self.store.unreadable()], ["bad 2"])
         self.scheduler.remove_all_jobs()
