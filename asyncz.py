@@ -2321,6 +2321,7 @@ class _Run:
         fn, args, kwargs, _ = self.call
         _CURRENT.set(self)  # in the context of the run's own task
         breath = None
+        report = scheduler._note_executed if whole else scheduler._on_executed
         try:
             while self.cursor_us is not None and (due_us := self.time_to_run_us()) is not None:
                 if due_us < self.last_us:
@@ -2336,7 +2337,7 @@ class _Run:
                     if not isinstance(error, (Exception, SystemExit)):
                         raise
                 else:
-                    scheduler._on_executed(self, due_us, value)
+                    report(self, due_us, value)
                 self.move_on()
         except Exception as error:  # the trigger's, in a backlog
             scheduler._on_error(self, self.last_us, error)
@@ -3007,15 +3008,14 @@ class MemoryStore(BaseStore):
             self._leave(job, when_us)
 
     def _leave(self, job: Job, when_us: int) -> None:
-        """Take a job from those that wait for a time, if it is among them."""
-        with self._lock:
-            there = self._at.get(when_us)  # None: the job comes from another store
-            if there is job:
+        """Take a job from those that wait for a time, if it is among them; with the lock held."""
+        there = self._at.get(when_us)  # None: the job comes from another store
+        if there is job:
+            del self._at[when_us]
+        elif isinstance(there, dict) and there.get(job.id) is job:
+            del there[job.id]
+            if not there:
                 del self._at[when_us]
-            elif isinstance(there, dict) and there.get(job.id) is job:
-                del there[job.id]
-                if not there:
-                    del self._at[when_us]
 
     # The same as the defaults, without work for jobs that are not concerned.
 
@@ -3074,7 +3074,8 @@ class MemoryStore(BaseStore):
                 jobs = list(itertools.islice(there.values(), self._PAGE)) if isinstance(there, dict) else [there]
             for job in jobs:
                 if job._entry != when_us:  # it has moved on meanwhile, or it is another store's by now
-                    self._leave(job, when_us)
+                    with self._lock:
+                        self._leave(job, when_us)
                     continue
                 run = wanted(job, now_us)
                 if run is not None and claim(job, run.revision, run.following_us):
@@ -5673,8 +5674,8 @@ class _RunMethods(_JobMethods):
         """Let go of a run: of its ticket first, if it has one, so that the store has heard of its end before a shutdown closes it."""
         if run.state is _OVER:
             return
-        run.state = _OVER
         if run.ticket is not None:
+            run.state = _OVER
             self._let_go(run)
         else:
             self._forget(run)
