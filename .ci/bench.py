@@ -548,7 +548,7 @@ MEASURES = [
     Measure("add 100k", add_jobs, "apscheduler3, bare", (100_000, 0), us=("apscheduler3", 0.3), bytes=("apscheduler3", 0.5)),
     Measure("add 1M", add_jobs, "ours=add 10k, bare, bare=add 10k", (1_000_000, 0), us=("ours=add 10k", 1.3)),
     Measure("dispatch 10k", dispatch, "apscheduler3, asyncz0.17, bare", (10_000, 10_000), times=2, us=("apscheduler3", 0.45), held=("", 25)),
-    Measure("dispatch 10k, beside the bare limit", dispatch, "bare", (10_000, 10_000), times=2, us=("bare", 2.2)),
+    Measure("dispatch 10k, beside the bare limit", dispatch, "bare", (10_000, 0), times=2, us=("bare", 2.2)),
     Measure("dispatch 1k, beside APScheduler 4", dispatch, "apscheduler4", (1000, 0)),
     Measure("dispatch 10k, one listener", listened, "ours=dispatch 10k", (10_000, 10_000), times=2, us=("ours=dispatch 10k", 1.3)),
     Measure("threads 10k", threads, "apscheduler3, bare", (10_000, 3000), us=("bare", 1.3), held=("", 25)),
