@@ -387,7 +387,6 @@ class _Listeners:
 _UTC = timezone.utc
 _EPOCH = datetime(1970, 1, 1, tzinfo=_UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_SECOND = timedelta(seconds=1)
 _SECOND_US = 1_000_000
 _MINUTE_US = 60 * _SECOND_US
 _HOUR = 3600
@@ -1303,7 +1302,7 @@ class _CronTable:
 
     def _year(self, year: int, first: int) -> tuple[int, int, int]:
         """Return the first day of a year since 1970, which is known, its length, and its matching days."""
-        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)  # a speed-up, for what is years away: `_is_leap` in place
         # There are 14 kinds of years, and 21 where it matters how many weeks the year before had.
         kind = first % 7 << 2 | leap << 1 | (self._weeks is not None and _is_leap(year - 1))
         days = self._days.get(kind)
@@ -2136,7 +2135,7 @@ _CLAIMED, _BEGUN, _OVER = _RunState  # before Python 3.12, to look up a member o
 
 
 class _Run:
-    """One run from its claim to its end."""
+    """One run, from before its claim to its end."""
 
     # What most runs never change stays with the class: a run is made for every due job, before it is claimed.
     state = _CLAIMED
@@ -4996,7 +4995,7 @@ class _Pending:
 _PendingJobs = dict[str, dict[str, _Pending]]  # by the alias of their store, then by id
 
 
-def _entries(pending: _PendingJobs) -> list[_Pending]:
+def _all_pending(pending: _PendingJobs) -> list[_Pending]:
     return [entry for entries in list(pending.values()) for entry in list(entries.values())]
 
 
@@ -5926,7 +5925,7 @@ class BaseScheduler(_RunMethods):
         """Start the executors and the stores, and land the pending jobs; on an error, stop them again."""
         self._executors.setdefault("default", self._default_executor())
         self._stores.setdefault("default", MemoryStore())
-        for pending in _entries(self._pending):
+        for pending in _all_pending(self._pending):
             self._store_of(pending.job.store_alias)
             self._executor_named(pending.job.executor)
         started: list[BaseExecutor | BaseStore] = []
@@ -6941,7 +6940,7 @@ async def _simulation(scheduler: AsyncIOScheduler, seconds: float) -> None:
 def _simulated_jobs(scheduler: AsyncIOScheduler, start_us: int) -> _PendingJobs:
     """Return copies of a stopped scheduler's jobs, as if they were added at the start; without those that are over by then."""
     jobs: _PendingJobs = {}
-    for job in [*scheduler.get_jobs(), *(entry.job for entry in _entries(scheduler._pending_over))]:
+    for job in [*scheduler.get_jobs(), *(entry.job for entry in _all_pending(scheduler._pending_over))]:
         known = scheduler._pending.get(job.store_alias, {}).get(job.id) or scheduler._pending_over.get(job.store_alias, {}).get(job.id)
         trigger = known.trigger if known is not None else job.trigger._unbound()
         first = known.first if known is not None else (None if job._due_us is None else UNSET)
