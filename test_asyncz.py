@@ -45,7 +45,9 @@ from typing import Any
 import asyncz
 from asyncz import AndTrigger, BaseTrigger, CronTrigger, DateTrigger, IntervalTrigger, OrTrigger
 
-logging.getLogger("asyncz").addHandler(logging.NullHandler())  # or the errors that tests provoke would be printed
+logging.getLogger("asyncz").addHandler(
+    logging.NullHandler()
+)  # or the errors that tests provoke would be printed
 
 UTC = timezone.utc
 HERE = pathlib.Path(asyncz.__file__).resolve().parent
@@ -62,13 +64,31 @@ class VirtualClock(asyncz._VirtualClock):
     schedulers: tuple[asyncz.BaseScheduler, ...] = ()
     real = False
 
+    def install(self, loop: Any) -> None:
+        """Let `loop`, one with a selector, live by this clock."""
+        selector, run_in_executor = loop._selector, loop.run_in_executor
+        select = selector.select
+
+        def counted(executor, func, *args):
+            self._threads += 1
+            future = run_in_executor(executor, func, *args)
+            future.add_done_callback(lambda future: setattr(self, "_threads", self._threads - 1))
+            return future
+
+        selector.select = lambda timeout=None: self.select(select, timeout)
+        loop.time, loop.run_in_executor = self.monotonic, counted
+        loop._clock_resolution = 0.4 / 1_000_000
+        loop.set_debug(False)
+
     def busy(self) -> bool:
-        workers = [getattr(executor, "_workers", None) for scheduler in self.schedulers for executor in scheduler._executors.values()]
-        fetchers = [fetcher for scheduler in self.schedulers for fetcher in getattr(scheduler, "_fetchers", {}).values()]
-        stores = [store for scheduler in self.schedulers for store in scheduler._stores.values()]
-        outboxes = [outbox for store in stores for outbox in [getattr(store, "_outbox", None)] if outbox is not None]
-        said = any(outbox.load for outbox in outboxes)
-        return self.real or super().busy() or said or any(pool._load for pool in [*workers, *fetchers] if pool is not None)
+        settings = [scheduler._engine.settings for scheduler in self.schedulers]
+        threads = [
+            getattr(executor, "_threads", None)
+            for setting in settings
+            for executor in setting.executors.values()
+        ]
+        threads += [store._thread for setting in settings for store in setting.stores.values()]
+        return self.real or super().busy() or any(pool.load for pool in threads if pool is not None)
 
 
 class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
@@ -88,25 +108,43 @@ class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
 
     def make_scheduler(self, **options: Any) -> asyncz.AsyncIOScheduler:
         """Return a stopped scheduler on the test's clock."""
-        scheduler = asyncz.AsyncIOScheduler(**{"timezone": "UTC", **options})
-        scheduler._clock = self.clock
+        with unittest.mock.patch.object(asyncz, "_Clock", lambda: self.clock):
+            scheduler = asyncz.AsyncIOScheduler(**{"timezone": "UTC", **options})
         self.clock.schedulers += (scheduler,)
         return scheduler
 
     def now(self) -> str:
         """Return the virtual time, such as '00:05:00', after a day such as '2026-01-02 00:05:00'."""
         moment = asyncz._from_us(self.clock.now_us())
-        return f"{moment:%H:%M:%S}" if moment.date() == at(self.START).date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+        return (
+            f"{moment:%H:%M:%S}"
+            if moment.date() == at(self.START).date()
+            else f"{moment:%Y-%m-%d %H:%M:%S}"
+        )
 
     def step_clock(self, seconds: float) -> None:
         """Set the wall clock forward or back, as somebody with `date -s` would; monotonic time goes on."""
         self.clock._start_us += round(seconds * 1_000_000)
 
 
-def run_python(*arguments: str, timeout: float = 30, **options: Any) -> subprocess.CompletedProcess[str]:
+def run_python(
+    *arguments: str, timeout: float = 30, **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run this Python with `arguments`, and the module importable; return what it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONIOENCODING": "utf-8", **options.pop("env", {})}
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=timeout, env=environment, **options)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(HERE),
+        "PYTHONIOENCODING": "utf-8",
+        **options.pop("env", {}),
+    }
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env=environment,
+        **options,
+    )
 
 
 def complaint(call, *args, **kwargs):
@@ -150,23 +188,135 @@ def first_local(trigger: BaseTrigger, now: str, count: int) -> list[str]:
 
 
 CLOCK_CHANGES = [  # name, zone, expression, after, until (UTC; a run at the first is not in it, one at the second is), runs (UTC)
-    ("P1", "Europe/Paris", "30 2 * * *", "2026-03-28 00:00", "2026-03-30 12:00", "2026-03-28 01:30; 2026-03-29 01:00; 2026-03-30 00:30"),
-    ("P2", "Europe/Paris", "0,30 2 * * *", "2026-03-28 12:00", "2026-03-30 12:00", "2026-03-29 01:00; 2026-03-30 00:00 00:30"),
-    ("P3", "Europe/Paris", "0 2,3 * * *", "2026-03-28 12:00", "2026-03-30 12:00", "2026-03-29 01:00; 2026-03-30 00:00 01:00"),
-    ("P4", "Europe/Paris", "*/30 1-3 * * *", "2026-03-28 23:30", "2026-03-29 06:00", "2026-03-29 00:00 00:30 01:00 01:30"),
-    ("P5", "Europe/Paris", "0 */2 * * *", "2026-03-28 22:30", "2026-03-29 06:30", "2026-03-28 23:00; 2026-03-29 02:00 04:00 06:00"),
+    (
+        "P1",
+        "Europe/Paris",
+        "30 2 * * *",
+        "2026-03-28 00:00",
+        "2026-03-30 12:00",
+        "2026-03-28 01:30; 2026-03-29 01:00; 2026-03-30 00:30",
+    ),
+    (
+        "P2",
+        "Europe/Paris",
+        "0,30 2 * * *",
+        "2026-03-28 12:00",
+        "2026-03-30 12:00",
+        "2026-03-29 01:00; 2026-03-30 00:00 00:30",
+    ),
+    (
+        "P3",
+        "Europe/Paris",
+        "0 2,3 * * *",
+        "2026-03-28 12:00",
+        "2026-03-30 12:00",
+        "2026-03-29 01:00; 2026-03-30 00:00 01:00",
+    ),
+    (
+        "P4",
+        "Europe/Paris",
+        "*/30 1-3 * * *",
+        "2026-03-28 23:30",
+        "2026-03-29 06:00",
+        "2026-03-29 00:00 00:30 01:00 01:30",
+    ),
+    (
+        "P5",
+        "Europe/Paris",
+        "0 */2 * * *",
+        "2026-03-28 22:30",
+        "2026-03-29 06:30",
+        "2026-03-28 23:00; 2026-03-29 02:00 04:00 06:00",
+    ),
     ("P6", "Europe/Paris", "* 2 * * *", "2026-03-28 12:00", "2026-03-29 20:00", ""),
-    ("P7", "Europe/Paris", "30 2 * * *", "2026-10-24 00:00", "2026-10-26 12:00", "2026-10-24 00:30; 2026-10-25 00:30; 2026-10-26 01:30"),
-    ("P8", "Europe/Paris", "30 * * * *", "2026-10-24 23:00", "2026-10-25 03:00", "2026-10-24 23:30; 2026-10-25 00:30 01:30 02:30"),
-    ("P9", "Europe/Paris", "0 3 * * *", "2026-10-24 12:00", "2026-10-26 12:00", "2026-10-25 02:00; 2026-10-26 02:00"),
-    ("P10", "Europe/Paris", "0-59/30 0-23 * * *", "2026-10-24 23:15", "2026-10-25 02:15", "2026-10-24 23:30; 2026-10-25 00:00 00:30 02:00"),
-    ("P11", "Europe/Paris", "0 */2 * * *", "2026-10-24 23:15", "2026-10-25 03:15", "2026-10-25 00:00 01:00 03:00"),
-    ("N1", "America/New_York", "30 2 * * *", "2026-03-07 12:00", "2026-03-09 12:00", "2026-03-08 07:00; 2026-03-09 06:30"),
-    ("N2", "America/New_York", "15 1 * * *", "2026-10-31 12:00", "2026-11-02 12:00", "2026-11-01 05:15; 2026-11-02 06:15"),
-    ("N3", "America/New_York", "*/20 1 * * *", "2026-10-31 12:00", "2026-11-01 12:00", "2026-11-01 05:00 05:20 05:40 06:00 06:20 06:40"),
-    ("N4", "America/New_York", "0 0 * * sun", "2026-02-28 00:00", "2026-03-16 00:00", "2026-03-01 05:00; 2026-03-08 05:00; 2026-03-15 04:00"),
-    ("L1", "Australia/Lord_Howe", "15 2 * * *", "2026-10-02 20:00", "2026-10-05 00:00", "2026-10-03 15:30; 2026-10-04 15:15"),
-    ("L2", "Australia/Lord_Howe", "45 1 * * *", "2026-04-03 20:00", "2026-04-06 00:00", "2026-04-04 14:45; 2026-04-05 15:15"),
+    (
+        "P7",
+        "Europe/Paris",
+        "30 2 * * *",
+        "2026-10-24 00:00",
+        "2026-10-26 12:00",
+        "2026-10-24 00:30; 2026-10-25 00:30; 2026-10-26 01:30",
+    ),
+    (
+        "P8",
+        "Europe/Paris",
+        "30 * * * *",
+        "2026-10-24 23:00",
+        "2026-10-25 03:00",
+        "2026-10-24 23:30; 2026-10-25 00:30 01:30 02:30",
+    ),
+    (
+        "P9",
+        "Europe/Paris",
+        "0 3 * * *",
+        "2026-10-24 12:00",
+        "2026-10-26 12:00",
+        "2026-10-25 02:00; 2026-10-26 02:00",
+    ),
+    (
+        "P10",
+        "Europe/Paris",
+        "0-59/30 0-23 * * *",
+        "2026-10-24 23:15",
+        "2026-10-25 02:15",
+        "2026-10-24 23:30; 2026-10-25 00:00 00:30 02:00",
+    ),
+    (
+        "P11",
+        "Europe/Paris",
+        "0 */2 * * *",
+        "2026-10-24 23:15",
+        "2026-10-25 03:15",
+        "2026-10-25 00:00 01:00 03:00",
+    ),
+    (
+        "N1",
+        "America/New_York",
+        "30 2 * * *",
+        "2026-03-07 12:00",
+        "2026-03-09 12:00",
+        "2026-03-08 07:00; 2026-03-09 06:30",
+    ),
+    (
+        "N2",
+        "America/New_York",
+        "15 1 * * *",
+        "2026-10-31 12:00",
+        "2026-11-02 12:00",
+        "2026-11-01 05:15; 2026-11-02 06:15",
+    ),
+    (
+        "N3",
+        "America/New_York",
+        "*/20 1 * * *",
+        "2026-10-31 12:00",
+        "2026-11-01 12:00",
+        "2026-11-01 05:00 05:20 05:40 06:00 06:20 06:40",
+    ),
+    (
+        "N4",
+        "America/New_York",
+        "0 0 * * sun",
+        "2026-02-28 00:00",
+        "2026-03-16 00:00",
+        "2026-03-01 05:00; 2026-03-08 05:00; 2026-03-15 04:00",
+    ),
+    (
+        "L1",
+        "Australia/Lord_Howe",
+        "15 2 * * *",
+        "2026-10-02 20:00",
+        "2026-10-05 00:00",
+        "2026-10-03 15:30; 2026-10-04 15:15",
+    ),
+    (
+        "L2",
+        "Australia/Lord_Howe",
+        "45 1 * * *",
+        "2026-04-03 20:00",
+        "2026-04-06 00:00",
+        "2026-04-04 14:45; 2026-04-05 15:15",
+    ),
     (
         "L3",
         "Australia/Lord_Howe",
@@ -183,18 +333,102 @@ CLOCK_CHANGES = [  # name, zone, expression, after, until (UTC; a run at the fir
         "2026-10-04 14:00",
         "2026-10-03 12:30 12:40 12:50 13:00 13:10 13:20; 2026-10-04 12:00 12:10 12:20 12:30 12:40 12:50",
     ),
-    ("L5", "Australia/Lord_Howe", "0 */2 * * *", "2026-04-04 12:00", "2026-04-04 20:00", "2026-04-04 13:00 15:30 17:30 19:30"),
-    ("K1", "Asia/Kolkata", "0 0 * * *", "2026-03-28 00:00", "2026-03-30 00:00", "2026-03-28 18:30; 2026-03-29 18:30"),
-    ("K2", "Asia/Kolkata", "*/30 9 * * *", "2026-03-28 00:00", "2026-03-28 23:00", "2026-03-28 03:30 04:00"),
-    ("M1", "Africa/Casablanca", "30 2 * * *", "2025-02-22 12:00", "2025-02-24 12:00", "2025-02-23 01:30; 2025-02-24 02:30"),
-    ("M2", "Africa/Casablanca", "30 2 * * *", "2025-04-05 12:00", "2025-04-07 12:00", "2025-04-06 02:00; 2025-04-07 01:30"),
-    ("M3", "Africa/Casablanca", "0 * * * *", "2025-02-23 00:30", "2025-02-23 04:30", "2025-02-23 01:00 02:00 03:00 04:00"),
-    ("S1", "America/Sao_Paulo", "0 0 * * *", "2018-11-03 00:00", "2018-11-05 12:00", "2018-11-03 03:00; 2018-11-04 03:00; 2018-11-05 02:00"),
-    ("S2", "America/Sao_Paulo", "30 0 4 11 *", "2018-11-03 00:00", "2018-11-05 12:00", "2018-11-04 03:00"),
-    ("S3", "America/Sao_Paulo", "30 23 * * *", "2019-02-16 00:00", "2019-02-18 12:00", "2019-02-16 01:30; 2019-02-17 01:30; 2019-02-18 02:30"),
-    ("S4", "America/Sao_Paulo", "0 0 * * *", "2019-02-16 00:00", "2019-02-18 12:00", "2019-02-16 02:00; 2019-02-17 03:00; 2019-02-18 03:00"),
-    ("S5", "America/Sao_Paulo", "*/30 23 * * sat", "2019-02-16 12:00", "2019-02-17 12:00", "2019-02-17 01:00 01:30 02:00 02:30"),
-    ("S6", "America/Sao_Paulo", "* 1 * * sun", "2018-11-04 02:50", "2018-11-04 03:05", "2018-11-04 03:00 03:01 03:02 03:03 03:04 03:05"),
+    (
+        "L5",
+        "Australia/Lord_Howe",
+        "0 */2 * * *",
+        "2026-04-04 12:00",
+        "2026-04-04 20:00",
+        "2026-04-04 13:00 15:30 17:30 19:30",
+    ),
+    (
+        "K1",
+        "Asia/Kolkata",
+        "0 0 * * *",
+        "2026-03-28 00:00",
+        "2026-03-30 00:00",
+        "2026-03-28 18:30; 2026-03-29 18:30",
+    ),
+    (
+        "K2",
+        "Asia/Kolkata",
+        "*/30 9 * * *",
+        "2026-03-28 00:00",
+        "2026-03-28 23:00",
+        "2026-03-28 03:30 04:00",
+    ),
+    (
+        "M1",
+        "Africa/Casablanca",
+        "30 2 * * *",
+        "2025-02-22 12:00",
+        "2025-02-24 12:00",
+        "2025-02-23 01:30; 2025-02-24 02:30",
+    ),
+    (
+        "M2",
+        "Africa/Casablanca",
+        "30 2 * * *",
+        "2025-04-05 12:00",
+        "2025-04-07 12:00",
+        "2025-04-06 02:00; 2025-04-07 01:30",
+    ),
+    (
+        "M3",
+        "Africa/Casablanca",
+        "0 * * * *",
+        "2025-02-23 00:30",
+        "2025-02-23 04:30",
+        "2025-02-23 01:00 02:00 03:00 04:00",
+    ),
+    (
+        "S1",
+        "America/Sao_Paulo",
+        "0 0 * * *",
+        "2018-11-03 00:00",
+        "2018-11-05 12:00",
+        "2018-11-03 03:00; 2018-11-04 03:00; 2018-11-05 02:00",
+    ),
+    (
+        "S2",
+        "America/Sao_Paulo",
+        "30 0 4 11 *",
+        "2018-11-03 00:00",
+        "2018-11-05 12:00",
+        "2018-11-04 03:00",
+    ),
+    (
+        "S3",
+        "America/Sao_Paulo",
+        "30 23 * * *",
+        "2019-02-16 00:00",
+        "2019-02-18 12:00",
+        "2019-02-16 01:30; 2019-02-17 01:30; 2019-02-18 02:30",
+    ),
+    (
+        "S4",
+        "America/Sao_Paulo",
+        "0 0 * * *",
+        "2019-02-16 00:00",
+        "2019-02-18 12:00",
+        "2019-02-16 02:00; 2019-02-17 03:00; 2019-02-18 03:00",
+    ),
+    (
+        "S5",
+        "America/Sao_Paulo",
+        "*/30 23 * * sat",
+        "2019-02-16 12:00",
+        "2019-02-17 12:00",
+        "2019-02-17 01:00 01:30 02:00 02:30",
+    ),
+    (
+        "S6",
+        "America/Sao_Paulo",
+        "* 1 * * sun",
+        "2018-11-04 02:50",
+        "2018-11-04 03:05",
+        "2018-11-04 03:00 03:01 03:02 03:03 03:04 03:05",
+    ),
     (
         "A1",
         "Pacific/Apia",
@@ -212,12 +446,47 @@ CLOCK_CHANGES = [  # name, zone, expression, after, until (UTC; a run at the fir
         "2011-12-31 12:00",
         "2011-12-29 22:00; 2011-12-30 04:00 10:00 16:00 22:00; 2011-12-31 04:00 10:00",
     ),
-    ("A4", "Pacific/Apia", "30 3 * * *", "2011-09-23 18:00", "2011-09-25 18:00", "2011-09-24 14:00; 2011-09-25 13:30"),
-    ("T1", "Antarctica/Troll", "30 1,2 * * *", "2026-03-28 12:00", "2026-03-29 12:00", "2026-03-29 01:00"),
-    ("T2", "Antarctica/Troll", "30 1 * * *", "2026-10-24 12:00", "2026-10-26 12:00", "2026-10-24 23:30; 2026-10-26 01:30"),
-    ("Y1", "Asia/Kathmandu", "5 0 * * *", "1985-12-31 12:00", "1986-01-01 22:00", "1985-12-31 18:30; 1986-01-01 18:20"),
+    (
+        "A4",
+        "Pacific/Apia",
+        "30 3 * * *",
+        "2011-09-23 18:00",
+        "2011-09-25 18:00",
+        "2011-09-24 14:00; 2011-09-25 13:30",
+    ),
+    (
+        "T1",
+        "Antarctica/Troll",
+        "30 1,2 * * *",
+        "2026-03-28 12:00",
+        "2026-03-29 12:00",
+        "2026-03-29 01:00",
+    ),
+    (
+        "T2",
+        "Antarctica/Troll",
+        "30 1 * * *",
+        "2026-10-24 12:00",
+        "2026-10-26 12:00",
+        "2026-10-24 23:30; 2026-10-26 01:30",
+    ),
+    (
+        "Y1",
+        "Asia/Kathmandu",
+        "5 0 * * *",
+        "1985-12-31 12:00",
+        "1986-01-01 22:00",
+        "1985-12-31 18:30; 1986-01-01 18:20",
+    ),
     ("H1", "America/Havana", "* 0 * * sun", "2026-03-08 04:58", "2026-03-08 06:00", ""),
-    ("E1", "Europe/Dublin", "30 1 * * *", "2026-03-28 12:00", "2026-03-30 12:00", "2026-03-29 01:00; 2026-03-30 00:30"),
+    (
+        "E1",
+        "Europe/Dublin",
+        "30 1 * * *",
+        "2026-03-28 12:00",
+        "2026-03-30 12:00",
+        "2026-03-29 01:00; 2026-03-30 00:30",
+    ),
 ]
 
 
@@ -227,13 +496,20 @@ class TestACronExpressionAtAClockChange(unittest.TestCase):
     def test_runs_at_exactly_the_times_of_the_table(self):
         for name, zone, expression, start, end, runs in CLOCK_CHANGES:
             with self.subTest(name, zone=zone, expression=expression):
-                self.assertEqual(fires(from_crontab(expression, timezone=zone), start, end, previous=start), instants(runs))
+                self.assertEqual(
+                    fires(from_crontab(expression, timezone=zone), start, end, previous=start),
+                    instants(runs),
+                )
 
     def test_does_not_depend_on_what_another_trigger_of_the_zone_was_asked_before(self):
         far = from_crontab("10 1 26 10 *", timezone="Europe/Paris")
         first_of_two = from_crontab("15 2 * * *", timezone="Europe/Paris")
-        far.get_next_trigger_time(None, at("2026-06-01"))  # which looks at the days around 26 October, and remembers them
-        repeated = first_of_two.get_next_trigger_time(None, at("2026-10-25 01:12"))  # 02:12 for the second time
+        far.get_next_trigger_time(
+            None, at("2026-06-01")
+        )  # which looks at the days around 26 October, and remembers them
+        repeated = first_of_two.get_next_trigger_time(
+            None, at("2026-10-25 01:12")
+        )  # 02:12 for the second time
         self.assertEqual(repeated, at("2026-10-26 01:15"))
 
     def test_runs_at_the_same_times_in_keyword_form(self):
@@ -257,12 +533,22 @@ class TestACronExpressionAtAClockChange(unittest.TestCase):
         for name, zone, _, start, end, runs in CLOCK_CHANGES:
             if name in forms:
                 with self.subTest(name, zone=zone, fields=forms[name]):
-                    self.assertEqual(fires(CronTrigger(**forms[name], timezone=zone), start, end, previous=start), instants(runs))
+                    self.assertEqual(
+                        fires(
+                            CronTrigger(**forms[name], timezone=zone), start, end, previous=start
+                        ),
+                        instants(runs),
+                    )
 
     def test_runs_at_the_same_times_with_the_second_as_a_sixth_field(self):
         for name, zone, expression, start, end, runs in CLOCK_CHANGES:
             with self.subTest(name, zone=zone, expression=expression):
-                self.assertEqual(fires(from_crontab(f"0 {expression}", timezone=zone), start, end, previous=start), instants(runs))
+                self.assertEqual(
+                    fires(
+                        from_crontab(f"0 {expression}", timezone=zone), start, end, previous=start
+                    ),
+                    instants(runs),
+                )
 
     def test_is_one_that_seconds_take_part_in(self):
         rows = [  # 02:00-03:00 does not exist in Paris on 2026-03-29; it is there twice on 2026-10-25
@@ -273,17 +559,30 @@ class TestACronExpressionAtAClockChange(unittest.TestCase):
                 "*/30 0 2 * * *",
                 "2026-10-24 23:00",
                 "2026-10-25 01:30",
-                ["2026-10-25 00:00", "2026-10-25 00:00:30", "2026-10-25 01:00", "2026-10-25 01:00:30"],
+                [
+                    "2026-10-25 00:00",
+                    "2026-10-25 00:00:30",
+                    "2026-10-25 01:00",
+                    "2026-10-25 01:00:30",
+                ],
             ),
         ]
         for expression, start, end, expected in rows:
             with self.subTest(expression, start=start):
-                self.assertEqual(fires(from_crontab(expression, timezone="Europe/Paris"), start, end), expected)
+                self.assertEqual(
+                    fires(from_crontab(expression, timezone="Europe/Paris"), start, end), expected
+                )
 
     def test_answers_the_same_whatever_was_asked_before(self):
         # 06:00 UTC is the change; the half hour after it comes a second time, so the run of the fifth of November has been at 05:30
         now = at("2017-11-05 06:25")
-        for asked_before in ("2017-11-05 05:00", "2017-11-05 06:30", "2017-11-07 00:00", "2018-01-01 00:00", "2017-01-01 00:00"):
+        for asked_before in (
+            "2017-11-05 05:00",
+            "2017-11-05 06:30",
+            "2017-11-07 00:00",
+            "2018-01-01 00:00",
+            "2017-01-01 00:00",
+        ):
             with self.subTest(asked_before):
                 program = (
                     "import asyncz, sys; from datetime import datetime\n"
@@ -292,14 +591,19 @@ class TestACronExpressionAtAClockChange(unittest.TestCase):
                     "print(moment)\n"
                 )
                 result = run_python("-c", program, at(asked_before).isoformat(), now.isoformat())
-                self.assertEqual((result.stderr, result.stdout), ("", "2017-11-06 01:30:00-05:00\n"))
+                self.assertEqual(
+                    (result.stderr, result.stdout), ("", "2017-11-06 01:30:00-05:00\n")
+                )
 
     def test_does_not_touch_intervals(self):
         trigger = IntervalTrigger(hours=1, start_at="2026-03-29 00:30", timezone="Europe/Paris")
         runs = instants("2026-03-28 23:30; 2026-03-29 00:30 01:30 02:30")
         self.assertEqual(fires(trigger, "2026-03-28 00:00", "2026-03-29 03:00"), runs)
         days = IntervalTrigger(days=1, start_at="2026-03-28 12:00", timezone="Europe/Paris")
-        self.assertEqual(first_local(days, "2026-03-28 00:00", 3), ["2026-03-28 12:00:00", "2026-03-29 13:00:00", "2026-03-30 13:00:00"])
+        self.assertEqual(
+            first_local(days, "2026-03-28 00:00", 3),
+            ["2026-03-28 12:00:00", "2026-03-29 13:00:00", "2026-03-30 13:00:00"],
+        )
 
 
 class Reference:
@@ -319,14 +623,29 @@ class Reference:
             highest, last = wall if highest is None else max(highest, wall), wall
 
     def runs(self, fields: list[tuple[str, set[int]]]) -> list[datetime]:
-        (second_text, seconds), (minute_text, minutes), (hour_text, hours), (day_text, days), (_, months), (weekday_text, weekdays) = fields
+        (
+            (second_text, seconds),
+            (minute_text, minutes),
+            (hour_text, hours),
+            (day_text, days),
+            (_, months),
+            (weekday_text, weekdays),
+        ) = fields
         either = not day_text.startswith("*") and not weekday_text.startswith("*")
         wildcard = any(text.startswith("*") for text in (second_text, minute_text, hour_text))
 
         def matches(wall: datetime) -> bool:
-            if wall.minute not in minutes or wall.hour not in hours or wall.second not in seconds or wall.month not in months:
+            if (
+                wall.minute not in minutes
+                or wall.hour not in hours
+                or wall.second not in seconds
+                or wall.month not in months
+            ):
                 return False
-            by_day, by_weekday = wall.day in days, wall.isoweekday() % 7 in weekdays
+            by_day, by_weekday = (
+                wall.day in days,
+                not weekdays.isdisjoint((wall.isoweekday(), wall.isoweekday() % 7)),
+            )
             return by_day or by_weekday if either else by_day and by_weekday
 
         if wildcard:
@@ -378,7 +697,15 @@ CHANGES = [  # zone, two days that hold a change (UTC), the hour and the day in 
 class TestARandomCronExpressionAroundAClockChange(unittest.TestCase):
     """Compared with a walk over every minute, or second, which looks only at what the wall clock shows."""
 
-    def compare(self, zone: str, start: str, step: int, steps: int, fields: list[list[tuple[str, set[int]]]], first: int) -> int:
+    def compare(
+        self,
+        zone: str,
+        start: str,
+        step: int,
+        steps: int,
+        fields: list[list[tuple[str, set[int]]]],
+        first: int,
+    ) -> int:
         reference = Reference(zone, start, steps, step)
         earliest, latest = reference.shown[steps // 8][0], reference.shown[-1][0]
         compared = 0
@@ -391,11 +718,17 @@ class TestARandomCronExpressionAroundAClockChange(unittest.TestCase):
                 found.append(moment.astimezone(UTC))
                 moment = trigger.get_next_trigger_time(moment, earliest)
             self.assertEqual(found, expected, f"{expression!r} in {zone} from {earliest}")
-            now = reference.shown[steps // 8 + number * 997 % (steps - steps // 8)][0]  # and from anywhere in between
+            now = reference.shown[steps // 8 + number * 997 % (steps - steps // 8)][
+                0
+            ]  # and from anywhere in between
             following = next((instant for instant in expected if instant >= now), None)
             if following is not None:
                 moment = trigger.get_next_trigger_time(None, now)
-                self.assertEqual(moment and moment.astimezone(UTC), following, f"{expression!r} in {zone}, asked at {now}")
+                self.assertEqual(
+                    moment and moment.astimezone(UTC),
+                    following,
+                    f"{expression!r} in {zone}, asked at {now}",
+                )
             compared += len(expected)
         return compared
 
@@ -404,8 +737,14 @@ class TestARandomCronExpressionAroundAClockChange(unittest.TestCase):
         for zone, start, hour, day in CHANGES:
             expressions = []
             for _ in range(20):
-                days = random_field(chance, 1, 31, day) if chance.random() < 0.4 else ("*", set(range(1, 32)))
-                weekdays = random_field(chance, 0, 6, 0) if chance.random() < 0.4 else ("*", set(range(7)))
+                days = (
+                    random_field(chance, 1, 31, day)
+                    if chance.random() < 0.4
+                    else ("*", set(range(1, 32)))
+                )
+                weekdays = (
+                    random_field(chance, 0, 7, 0) if chance.random() < 0.4 else ("*", set(range(7)))
+                )
                 fields = [
                     ("0", {0}),
                     random_field(chance, 0, 59, 30),
@@ -429,7 +768,13 @@ class TestARandomCronExpressionAroundAClockChange(unittest.TestCase):
             ("America/Sao_Paulo", "2018-11-04 01:30", 0),
         ]:
             expressions = [
-                [random_field(chance, 0, 59, 0), random_field(chance, 0, 59, 0), random_field(chance, 0, 23, hour), *every] for _ in range(12)
+                [
+                    random_field(chance, 0, 59, 0),
+                    random_field(chance, 0, 59, 0),
+                    random_field(chance, 0, 23, hour),
+                    *every,
+                ]
+                for _ in range(12)
             ]
             with self.subTest(zone=zone, start=start):
                 compared += self.compare(zone, start, 1, 3 * 3600, expressions, 0)
@@ -442,26 +787,53 @@ class TestACronField(unittest.TestCase):
     def check(self, rows: list[tuple[dict[str, Any], list[str]]]) -> None:
         for fields, expected in rows:
             with self.subTest(fields):
-                self.assertEqual(first_local(CronTrigger(**fields, timezone="UTC"), self.NOW, len(expected)), expected)
+                self.assertEqual(
+                    first_local(CronTrigger(**fields, timezone="UTC"), self.NOW, len(expected)),
+                    expected,
+                )
 
     def test_takes_every_form_of_an_expression(self):
         year = "2026-01-01 00:"
         self.check(
             [
                 ({"minute": "*"}, [f"{year}00:00", f"{year}01:00", f"{year}02:00"]),
-                ({"minute": "*/25"}, [f"{year}00:00", f"{year}25:00", f"{year}50:00", "2026-01-01 01:00:00"]),
+                (
+                    {"minute": "*/25"},
+                    [f"{year}00:00", f"{year}25:00", f"{year}50:00", "2026-01-01 01:00:00"],
+                ),
                 ({"minute": "7"}, [f"{year}07:00", "2026-01-01 01:07:00"]),
                 ({"minute": 7}, [f"{year}07:00", "2026-01-01 01:07:00"]),
                 ({"minute": "58-59"}, [f"{year}58:00", f"{year}59:00", "2026-01-01 01:58:00"]),
-                ({"minute": "10-20/5"}, [f"{year}10:00", f"{year}15:00", f"{year}20:00", "2026-01-01 01:10:00"]),
+                (
+                    {"minute": "10-20/5"},
+                    [f"{year}10:00", f"{year}15:00", f"{year}20:00", "2026-01-01 01:10:00"],
+                ),
                 ({"minute": "50/5"}, [f"{year}50:00", f"{year}55:00", "2026-01-01 01:50:00"]),
-                ({"minute": "5,3, 4"}, [f"{year}03:00", f"{year}04:00", f"{year}05:00", "2026-01-01 01:03:00"]),
-                ({"minute": "0-3/2,30,50/9"}, [f"{year}00:00", f"{year}02:00", f"{year}30:00", f"{year}50:00", f"{year}59:00"]),
+                (
+                    {"minute": "5,3, 4"},
+                    [f"{year}03:00", f"{year}04:00", f"{year}05:00", "2026-01-01 01:03:00"],
+                ),
+                (
+                    {"minute": "0-3/2,30,50/9"},
+                    [
+                        f"{year}00:00",
+                        f"{year}02:00",
+                        f"{year}30:00",
+                        f"{year}50:00",
+                        f"{year}59:00",
+                    ],
+                ),
                 ({"minute": " 07 "}, [f"{year}07:00", "2026-01-01 01:07:00"]),
                 ({"second": "*/30"}, [f"{year}00:00", f"{year}00:30", f"{year}01:00"]),
-                ({"hour": "8-10/2"}, ["2026-01-01 08:00:00", "2026-01-01 10:00:00", "2026-01-02 08:00:00"]),
+                (
+                    {"hour": "8-10/2"},
+                    ["2026-01-01 08:00:00", "2026-01-01 10:00:00", "2026-01-02 08:00:00"],
+                ),
                 ({"year": 2030}, ["2030-01-01 00:00:00"]),
-                ({"year": "2028-2036/4"}, ["2028-01-01 00:00:00", "2032-01-01 00:00:00", "2036-01-01 00:00:00"]),
+                (
+                    {"year": "2028-2036/4"},
+                    ["2028-01-01 00:00:00", "2032-01-01 00:00:00", "2036-01-01 00:00:00"],
+                ),
                 ({"year": "*/50"}, ["2070-01-01 00:00:00", "2120-01-01 00:00:00"]),
             ]
         )
@@ -470,12 +842,29 @@ class TestACronField(unittest.TestCase):
         self.check(
             [
                 ({"month": "feb"}, ["2026-02-01 00:00:00", "2027-02-01 00:00:00"]),
-                ({"month": "FEB-Apr"}, ["2026-02-01 00:00:00", "2026-03-01 00:00:00", "2026-04-01 00:00:00", "2027-02-01 00:00:00"]),
+                (
+                    {"month": "FEB-Apr"},
+                    [
+                        "2026-02-01 00:00:00",
+                        "2026-03-01 00:00:00",
+                        "2026-04-01 00:00:00",
+                        "2027-02-01 00:00:00",
+                    ],
+                ),
                 ({"month": "Jun,dec"}, ["2026-06-01 00:00:00", "2026-12-01 00:00:00"]),
-                ({"month": "sep/2"}, ["2026-09-01 00:00:00", "2026-11-01 00:00:00", "2027-09-01 00:00:00"]),
+                (
+                    {"month": "sep/2"},
+                    ["2026-09-01 00:00:00", "2026-11-01 00:00:00", "2027-09-01 00:00:00"],
+                ),
                 ({"day_of_week": "SAT"}, ["2026-01-03 00:00:00", "2026-01-10 00:00:00"]),
-                ({"day_of_week": "mon-Fri"}, ["2026-01-01 00:00:00", "2026-01-02 00:00:00", "2026-01-05 00:00:00"]),
-                ({"day_of_week": "sat-sun"}, ["2026-01-03 00:00:00", "2026-01-04 00:00:00", "2026-01-10 00:00:00"]),
+                (
+                    {"day_of_week": "mon-Fri"},
+                    ["2026-01-01 00:00:00", "2026-01-02 00:00:00", "2026-01-05 00:00:00"],
+                ),
+                (
+                    {"day_of_week": "sat-sun"},
+                    ["2026-01-03 00:00:00", "2026-01-04 00:00:00", "2026-01-10 00:00:00"],
+                ),
                 ({"day_of_week": "tue,SUN"}, ["2026-01-04 00:00:00", "2026-01-06 00:00:00"]),
             ]
         )
@@ -485,24 +874,58 @@ class TestACronField(unittest.TestCase):
             [
                 ({"day_of_week": 0}, ["2026-01-05 00:00:00", "2026-01-12 00:00:00"]),
                 ({"day_of_week": "6"}, ["2026-01-04 00:00:00"]),
-                ({"day_of_week": "*/2"}, ["2026-01-02 00:00:00", "2026-01-04 00:00:00", "2026-01-05 00:00:00", "2026-01-07 00:00:00"]),
-                ({"day_of_week": "4/2"}, ["2026-01-02 00:00:00", "2026-01-04 00:00:00", "2026-01-09 00:00:00"]),
+                (
+                    {"day_of_week": "*/2"},
+                    [
+                        "2026-01-02 00:00:00",
+                        "2026-01-04 00:00:00",
+                        "2026-01-05 00:00:00",
+                        "2026-01-07 00:00:00",
+                    ],
+                ),
+                (
+                    {"day_of_week": "4/2"},
+                    ["2026-01-02 00:00:00", "2026-01-04 00:00:00", "2026-01-09 00:00:00"],
+                ),
             ]
         )
 
     def test_names_days_by_what_month_it_is(self):
         self.check(
             [
-                ({"day": "1st mon"}, ["2026-01-05 00:00:00", "2026-02-02 00:00:00", "2026-03-02 00:00:00"]),
+                (
+                    {"day": "1st mon"},
+                    ["2026-01-05 00:00:00", "2026-02-02 00:00:00", "2026-03-02 00:00:00"],
+                ),
                 ({"day": "1st thu"}, ["2026-01-01 00:00:00", "2026-02-05 00:00:00"]),
                 ({"day": "2nd TUE"}, ["2026-01-13 00:00:00", "2026-02-10 00:00:00"]),
                 ({"day": "3rd wed"}, ["2026-01-21 00:00:00", "2026-02-18 00:00:00"]),
                 ({"day": "4th sat"}, ["2026-01-24 00:00:00", "2026-02-28 00:00:00"]),
-                ({"day": "5th fri"}, ["2026-01-30 00:00:00", "2026-05-29 00:00:00", "2026-07-31 00:00:00"]),
-                ({"day": "last sun"}, ["2026-01-25 00:00:00", "2026-02-22 00:00:00", "2026-03-29 00:00:00"]),
-                ({"day": "last"}, ["2026-01-31 00:00:00", "2026-02-28 00:00:00", "2026-03-31 00:00:00"]),
-                ({"day": "1, 1st  mon, LAST"}, ["2026-01-01 00:00:00", "2026-01-05 00:00:00", "2026-01-31 00:00:00", "2026-02-01 00:00:00"]),
-                ({"day": "last", "month": 2, "year": "2027-2028"}, ["2027-02-28 00:00:00", "2028-02-29 00:00:00"]),
+                (
+                    {"day": "5th fri"},
+                    ["2026-01-30 00:00:00", "2026-05-29 00:00:00", "2026-07-31 00:00:00"],
+                ),
+                (
+                    {"day": "last sun"},
+                    ["2026-01-25 00:00:00", "2026-02-22 00:00:00", "2026-03-29 00:00:00"],
+                ),
+                (
+                    {"day": "last"},
+                    ["2026-01-31 00:00:00", "2026-02-28 00:00:00", "2026-03-31 00:00:00"],
+                ),
+                (
+                    {"day": "1, 1st  mon, LAST"},
+                    [
+                        "2026-01-01 00:00:00",
+                        "2026-01-05 00:00:00",
+                        "2026-01-31 00:00:00",
+                        "2026-02-01 00:00:00",
+                    ],
+                ),
+                (
+                    {"day": "last", "month": 2, "year": "2027-2028"},
+                    ["2027-02-28 00:00:00", "2028-02-29 00:00:00"],
+                ),
             ]
         )
 
@@ -517,19 +940,37 @@ class TestACronField(unittest.TestCase):
                 ({"minute": 30}, ["2026-01-01 00:30:00", "2026-01-01 01:30:00"]),
                 ({"second": 30}, ["2026-01-01 00:00:30", "2026-01-01 00:01:30"]),
                 ({"month": 6, "minute": 30}, ["2026-06-01 00:30:00", "2026-06-01 01:30:00"]),
-                ({"day_of_week": "mon", "second": "30"}, ["2026-01-05 00:00:30", "2026-01-05 00:01:30"]),
+                (
+                    {"day_of_week": "mon", "second": "30"},
+                    ["2026-01-05 00:00:30", "2026-01-05 00:01:30"],
+                ),
             ]
         )
 
     def test_must_hold_together_with_all_others(self):
         self.check(
             [
-                ({"day": 13, "day_of_week": "fri"}, ["2026-02-13 00:00:00", "2026-03-13 00:00:00", "2026-11-13 00:00:00"]),
+                (
+                    {"day": 13, "day_of_week": "fri"},
+                    ["2026-02-13 00:00:00", "2026-03-13 00:00:00", "2026-11-13 00:00:00"],
+                ),
                 ({"week": 1, "day_of_week": "mon"}, ["2027-01-04 00:00:00", "2028-01-03 00:00:00"]),
-                ({"week": 53, "day_of_week": "sun"}, ["2027-01-03 00:00:00", "2033-01-02 00:00:00"]),
-                ({"month": 2, "day": 29, "hour": 12}, ["2028-02-29 12:00:00", "2032-02-29 12:00:00"]),
-                ({"month": 2, "day": 29, "day_of_week": "sun"}, ["2032-02-29 00:00:00", "2060-02-29 00:00:00", "2088-02-29 00:00:00"]),
-                ({"month": 12, "day": 31, "hour": 23, "minute": 59, "second": 59}, ["2026-12-31 23:59:59", "2027-12-31 23:59:59"]),
+                (
+                    {"week": 53, "day_of_week": "sun"},
+                    ["2027-01-03 00:00:00", "2033-01-02 00:00:00"],
+                ),
+                (
+                    {"month": 2, "day": 29, "hour": 12},
+                    ["2028-02-29 12:00:00", "2032-02-29 12:00:00"],
+                ),
+                (
+                    {"month": 2, "day": 29, "day_of_week": "sun"},
+                    ["2032-02-29 00:00:00", "2060-02-29 00:00:00", "2088-02-29 00:00:00"],
+                ),
+                (
+                    {"month": 12, "day": 31, "hour": 23, "minute": 59, "second": 59},
+                    ["2026-12-31 23:59:59", "2027-12-31 23:59:59"],
+                ),
             ]
         )
 
@@ -539,13 +980,21 @@ class TestACronField(unittest.TestCase):
 
     def test_goes_from_one_year_to_the_next(self):
         trigger = CronTrigger(minute="*/30", timezone="UTC")
-        self.assertEqual(first_local(trigger, "2026-12-31 23:15", 2), ["2026-12-31 23:30:00", "2027-01-01 00:00:00"])
+        self.assertEqual(
+            first_local(trigger, "2026-12-31 23:15", 2),
+            ["2026-12-31 23:30:00", "2027-01-01 00:00:00"],
+        )
 
     def test_may_be_any_year_that_its_range_has(self):
         for year in (2027, 9998, 9999):
             with self.subTest(year):
-                self.assertEqual(first_local(CronTrigger(year=year, timezone="UTC"), self.NOW, 2), [f"{year}-01-01 00:00:00"])
-        self.assertIsNone(CronTrigger(year=1970, timezone="UTC").get_next_trigger_time(None, at(self.NOW)))
+                self.assertEqual(
+                    first_local(CronTrigger(year=year, timezone="UTC"), self.NOW, 2),
+                    [f"{year}-01-01 00:00:00"],
+                )
+        self.assertIsNone(
+            CronTrigger(year=1970, timezone="UTC").get_next_trigger_time(None, at(self.NOW))
+        )
 
     TAKES = {
         "year": "year takes 1970-9999, *, */n, a-b, a-b/n, a/n, or a list of these with commas",
@@ -592,7 +1041,8 @@ class TestACronField(unittest.TestCase):
         for field, value, problem in rows:
             with self.subTest(field, value=value):
                 self.assertEqual(
-                    complaint(CronTrigger, **{field: value}), f"ValueError: {field}={str(value)!r}: {problem}; {self.TAKES[field]}"
+                    complaint(CronTrigger, **{field: value}),
+                    f"ValueError: {field}={str(value)!r}: {problem}; {self.TAKES[field]}",
                 )
 
     def test_of_another_type_is_a_type_error(self):
@@ -618,7 +1068,9 @@ class TestACronField(unittest.TestCase):
         for fields, given in rows:
             with self.subTest(given):
                 self.assertEqual(complaint(CronTrigger, **fields), f"ValueError: {given}{end}")
-        self.assertEqual(complaint(from_crontab, "0 0 30 2 *"), f"ValueError: month='2', day='30'{end}")
+        self.assertEqual(
+            complaint(from_crontab, "0 0 30 2 *"), f"ValueError: month='2', day='30'{end}"
+        )
 
 
 class TestACrontabLine(unittest.TestCase):
@@ -631,17 +1083,28 @@ class TestACrontabLine(unittest.TestCase):
             with self.subTest(expression):
                 runs = instants(expected)
                 found = first_local(from_crontab(expression, timezone="UTC"), self.NOW, len(runs))
-                self.assertEqual(found, [run if run.count(":") == 2 else f"{run}:00" for run in runs])
+                self.assertEqual(
+                    found, [run if run.count(":") == 2 else f"{run}:00" for run in runs]
+                )
 
     def test_has_five_fields_from_minute_to_weekday(self):
         self.check(
             [
                 ("* * * * *", "2026-01-01 00:00 00:01 00:02"),
                 ("30 8 * * *", "2026-01-01 08:30; 2026-01-02 08:30"),
-                ("*/20 9-10 * * *", "2026-01-01 09:00 09:20 09:40 10:00 10:20 10:40; 2026-01-02 09:00"),
+                (
+                    "*/20 9-10 * * *",
+                    "2026-01-01 09:00 09:20 09:40 10:00 10:20 10:40; 2026-01-02 09:00",
+                ),
                 ("0 0 1 */6 *", "2026-01-01 00:00; 2026-07-01 00:00; 2027-01-01 00:00"),
-                ("0 0 1 JAN,mar-Apr *", "2026-01-01 00:00; 2026-03-01 00:00; 2026-04-01 00:00; 2027-01-01 00:00"),
-                ("5/20 0,12 15 * *", "2026-01-15 00:05 00:25 00:45 12:05 12:25 12:45; 2026-02-15 00:05"),
+                (
+                    "0 0 1 JAN,mar-Apr *",
+                    "2026-01-01 00:00; 2026-03-01 00:00; 2026-04-01 00:00; 2027-01-01 00:00",
+                ),
+                (
+                    "5/20 0,12 15 * *",
+                    "2026-01-15 00:05 00:25 00:45 12:05 12:25 12:45; 2026-02-15 00:05",
+                ),
                 ("  0   12\t* * *  ", "2026-01-01 12:00; 2026-01-02 12:00"),
             ]
         )
@@ -662,14 +1125,29 @@ class TestACrontabLine(unittest.TestCase):
                 ("0 0 * * 7", "2026-01-04 00:00; 2026-01-11 00:00"),
                 ("0 0 * * SUN", "2026-01-04 00:00; 2026-01-11 00:00"),
                 ("0 0 * * 1", "2026-01-05 00:00; 2026-01-12 00:00"),
-                ("0 0 * * 1-5", "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-05 00:00; 2026-01-06 00:00"),
-                ("0 0 * * 5-7", "2026-01-02 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-09 00:00"),
+                (
+                    "0 0 * * 1-5",
+                    "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-05 00:00; 2026-01-06 00:00",
+                ),
+                (
+                    "0 0 * * 5-7",
+                    "2026-01-02 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-09 00:00",
+                ),
                 ("0 0 * * 0-1", "2026-01-04 00:00; 2026-01-05 00:00; 2026-01-11 00:00"),
                 ("0 0 * * sun-mon", "2026-01-04 00:00; 2026-01-05 00:00; 2026-01-11 00:00"),
                 ("0 0 * * sat-sun", "2026-01-03 00:00; 2026-01-04 00:00; 2026-01-10 00:00"),
-                ("0 0 * * 0-7", "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-05 00:00"),
-                ("0 0 * * */2", "2026-01-01 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-06 00:00; 2026-01-08 00:00"),
-                ("0 0 * * 1/2", "2026-01-02 00:00; 2026-01-05 00:00; 2026-01-07 00:00; 2026-01-09 00:00"),
+                (
+                    "0 0 * * 0-7",
+                    "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-05 00:00",
+                ),
+                (
+                    "0 0 * * */2",
+                    "2026-01-01 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-06 00:00; 2026-01-08 00:00",
+                ),
+                (
+                    "0 0 * * 1/2",
+                    "2026-01-02 00:00; 2026-01-04 00:00; 2026-01-05 00:00; 2026-01-07 00:00; 2026-01-09 00:00",
+                ),
                 ("0 0 * * mon,3,Fri", "2026-01-02 00:00; 2026-01-05 00:00; 2026-01-07 00:00"),
             ]
         )
@@ -677,10 +1155,19 @@ class TestACrontabLine(unittest.TestCase):
     def test_runs_on_either_day_where_neither_begins_with_a_star(self):
         self.check(
             [
-                ("0 0 13 * fri", "2026-01-02 00:00; 2026-01-09 00:00; 2026-01-13 00:00; 2026-01-16 00:00"),
+                (
+                    "0 0 13 * fri",
+                    "2026-01-02 00:00; 2026-01-09 00:00; 2026-01-13 00:00; 2026-01-16 00:00",
+                ),
                 ("0 0 1-31 * fri", "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-03 00:00"),
-                ("0 0 L * mon", "2026-01-05 00:00; 2026-01-12 00:00; 2026-01-19 00:00; 2026-01-26 00:00; 2026-01-31 00:00"),
-                ("0 0 13 2 5L", "2026-02-13 00:00; 2026-02-27 00:00; 2027-02-13 00:00; 2027-02-26 00:00"),
+                (
+                    "0 0 L * mon",
+                    "2026-01-05 00:00; 2026-01-12 00:00; 2026-01-19 00:00; 2026-01-26 00:00; 2026-01-31 00:00",
+                ),
+                (
+                    "0 0 13 2 5L",
+                    "2026-02-13 00:00; 2026-02-27 00:00; 2027-02-13 00:00; 2027-02-26 00:00",
+                ),
             ]
         )
 
@@ -697,16 +1184,25 @@ class TestACrontabLine(unittest.TestCase):
     def test_names_days_by_what_month_it_is(self):
         self.check(
             [
-                ("0 0 L * *", "2026-01-31 00:00; 2026-02-28 00:00; 2026-03-31 00:00; 2026-04-30 00:00"),
+                (
+                    "0 0 L * *",
+                    "2026-01-31 00:00; 2026-02-28 00:00; 2026-03-31 00:00; 2026-04-30 00:00",
+                ),
                 ("0 0 l 2 *", "2026-02-28 00:00; 2027-02-28 00:00; 2028-02-29 00:00"),
                 ("0 0 1,L * *", "2026-01-01 00:00; 2026-01-31 00:00; 2026-02-01 00:00"),
-                ("0 0 LW * *", "2026-01-30 00:00; 2026-02-27 00:00; 2026-03-31 00:00; 2026-04-30 00:00; 2026-05-29 00:00"),
+                (
+                    "0 0 LW * *",
+                    "2026-01-30 00:00; 2026-02-27 00:00; 2026-03-31 00:00; 2026-04-30 00:00; 2026-05-29 00:00",
+                ),
                 ("0 0 * * 5L", "2026-01-30 00:00; 2026-02-27 00:00"),
                 ("0 0 * * friL", "2026-01-30 00:00; 2026-02-27 00:00"),
                 ("0 0 * * 0L", "2026-01-25 00:00; 2026-02-22 00:00"),
                 ("0 0 * * 7L", "2026-01-25 00:00; 2026-02-22 00:00"),
                 ("0 0 * * mon#2", "2026-01-12 00:00; 2026-02-09 00:00"),
-                ("0 0 * * MON#1,fri#5", "2026-01-05 00:00; 2026-01-30 00:00; 2026-02-02 00:00; 2026-03-02 00:00"),
+                (
+                    "0 0 * * MON#1,fri#5",
+                    "2026-01-05 00:00; 2026-01-30 00:00; 2026-02-02 00:00; 2026-03-02 00:00",
+                ),
                 ("0 0 * * 0#1", "2026-01-04 00:00; 2026-02-01 00:00"),
                 ("0 0 * * 7#1", "2026-01-04 00:00; 2026-02-01 00:00"),
             ]
@@ -748,11 +1244,23 @@ class TestACrontabLine(unittest.TestCase):
             ("0 0 ? * *", f"ValueError: day='?': '?' is not understood; {day}"),
             ("0 0 * 13 *", f"ValueError: month='13': 13 is more than 12; {takes['month']}"),
             ("* * * * 8", f"ValueError: day_of_week='8': 8 is more than 7; {weekday}"),
-            ("* * * * fri-mon", f"ValueError: day_of_week='fri-mon': 'fri-mon' runs backwards, write fri-sun,mon-mon; {weekday}"),
-            ("* * * * mon#6", f"ValueError: day_of_week='mon#6': 'mon#6' is not understood; {weekday}"),
+            (
+                "* * * * fri-mon",
+                f"ValueError: day_of_week='fri-mon': 'fri-mon' runs backwards, write fri-sun,sun-mon; {weekday}",
+            ),
+            (
+                "* * * * mon#6",
+                f"ValueError: day_of_week='mon#6': 'mon#6' is not understood; {weekday}",
+            ),
             ("* * * * L", f"ValueError: day_of_week='L': 'l' is not understood; {weekday}"),
-            (5, "TypeError: expression=5: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'"),
-            (None, "TypeError: expression=None: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'"),
+            (
+                5,
+                "TypeError: expression=5: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'",
+            ),
+            (
+                None,
+                "TypeError: expression=None: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'",
+            ),
         ]
         for expression, expected in rows:
             with self.subTest(expression):
@@ -761,13 +1269,19 @@ class TestACrontabLine(unittest.TestCase):
 
 class TestTheBoundsOfATrigger(unittest.TestCase):
     def test_are_included(self):
-        trigger = CronTrigger(hour=8, start_at="2026-01-02 08:00", end_at="2026-01-04 08:00", timezone="UTC")
-        self.assertEqual(
-            fires(trigger, "2026-01-01 00:00", "2026-02-01 00:00"), instants("2026-01-02 08:00; 2026-01-03 08:00; 2026-01-04 08:00")
+        trigger = CronTrigger(
+            hour=8, start_at="2026-01-02 08:00", end_at="2026-01-04 08:00", timezone="UTC"
         )
-        interval = IntervalTrigger(days=1, start_at="2026-01-02 08:00", end_at="2026-01-04 08:00", timezone="UTC")
         self.assertEqual(
-            fires(interval, "2026-01-01 00:00", "2026-02-01 00:00"), instants("2026-01-02 08:00; 2026-01-03 08:00; 2026-01-04 08:00")
+            fires(trigger, "2026-01-01 00:00", "2026-02-01 00:00"),
+            instants("2026-01-02 08:00; 2026-01-03 08:00; 2026-01-04 08:00"),
+        )
+        interval = IntervalTrigger(
+            days=1, start_at="2026-01-02 08:00", end_at="2026-01-04 08:00", timezone="UTC"
+        )
+        self.assertEqual(
+            fires(interval, "2026-01-01 00:00", "2026-02-01 00:00"),
+            instants("2026-01-02 08:00; 2026-01-03 08:00; 2026-01-04 08:00"),
         )
 
     def test_may_be_written_in_any_of_these_ways(self):
@@ -789,13 +1303,24 @@ class TestTheBoundsOfATrigger(unittest.TestCase):
         for value in rows:
             with self.subTest(value):
                 started = CronTrigger(minute=0, start_at=value, timezone="Europe/Paris")
-                self.assertEqual(fires(started, "2026-01-01 00:00", "2026-01-02 00:00"), ["2026-01-01 23:00", "2026-01-02 00:00"])
+                self.assertEqual(
+                    fires(started, "2026-01-01 00:00", "2026-01-02 00:00"),
+                    ["2026-01-01 23:00", "2026-01-02 00:00"],
+                )
                 ended = CronTrigger(minute=0, end_at=value, timezone="Europe/Paris")
-                self.assertEqual(fires(ended, "2026-01-01 22:00", "2026-01-02 05:00"), ["2026-01-01 22:00", "2026-01-01 23:00"])
+                self.assertEqual(
+                    fires(ended, "2026-01-01 22:00", "2026-01-02 05:00"),
+                    ["2026-01-01 22:00", "2026-01-01 23:00"],
+                )
                 interval = IntervalTrigger(hours=12, start_at=value, timezone="Europe/Paris")
-                self.assertEqual(fires(interval, "2026-01-01 00:00", "2026-01-02 12:00"), ["2026-01-01 23:00", "2026-01-02 11:00"])
+                self.assertEqual(
+                    fires(interval, "2026-01-01 00:00", "2026-01-02 12:00"),
+                    ["2026-01-01 23:00", "2026-01-02 11:00"],
+                )
                 once = DateTrigger(value, timezone="Europe/Paris")
-                self.assertEqual(fires(once, "2026-01-01 00:00", "2026-01-02 12:00"), ["2026-01-01 23:00"])
+                self.assertEqual(
+                    fires(once, "2026-01-01 00:00", "2026-01-02 12:00"), ["2026-01-01 23:00"]
+                )
 
     def test_mean_the_fold_where_a_naive_time_exists_twice(self):
         twice = datetime(2026, 10, 25, 2, 30)
@@ -805,11 +1330,21 @@ class TestTheBoundsOfATrigger(unittest.TestCase):
             ("2026-03-29 02:30", "2026-03-29 01:30"),
         ):
             with self.subTest(value):
-                self.assertEqual(fires(DateTrigger(value, timezone="Europe/Paris"), "2026-01-01 00:00", "2027-01-01 00:00"), [expected])
+                self.assertEqual(
+                    fires(
+                        DateTrigger(value, timezone="Europe/Paris"),
+                        "2026-01-01 00:00",
+                        "2027-01-01 00:00",
+                    ),
+                    [expected],
+                )
 
     def test_that_start_between_two_seconds_begin_at_the_next(self):
         trigger = CronTrigger(second="*", start_at="2026-01-01 00:00:00.500", timezone="UTC")
-        self.assertEqual(first_local(trigger, "2025-01-01 00:00", 2), ["2026-01-01 00:00:01", "2026-01-01 00:00:02"])
+        self.assertEqual(
+            first_local(trigger, "2025-01-01 00:00", 2),
+            ["2026-01-01 00:00:01", "2026-01-01 00:00:02"],
+        )
 
     def test_that_are_wrong_are_named(self):
         like = "not a date and time; give a datetime, a date, or an ISO 8601 string such as '2026-12-01 08:00'"
@@ -822,8 +1357,14 @@ class TestTheBoundsOfATrigger(unittest.TestCase):
             ),
             ({"jitter": -1}, "ValueError: jitter=-1: not a number of seconds, 0 or more"),
             ({"jitter": "5"}, "ValueError: jitter='5': not a number of seconds, 0 or more"),
-            ({"jitter": float("nan")}, "ValueError: jitter=nan: not a number of seconds, 0 or more"),
-            ({"timezone": 5}, "TypeError: timezone=5: not a time zone; give a name such as 'Europe/Paris', or a tzinfo object"),
+            (
+                {"jitter": float("nan")},
+                "ValueError: jitter=nan: not a number of seconds, 0 or more",
+            ),
+            (
+                {"timezone": 5},
+                "TypeError: timezone=5: not a time zone; give a name such as 'Europe/Paris', or a tzinfo object",
+            ),
         ]
         for options, expected in rows:
             with self.subTest(options):
@@ -839,14 +1380,23 @@ class TestJitter(unittest.TestCase):
         cron = CronTrigger(hour=8, jitter=60, timezone="UTC")
         rows = [
             (cron, at("2026-01-01 08:00")),
-            (IntervalTrigger(hours=8, start_at="2026-01-01 08:00", jitter=60, timezone="UTC"), at("2026-01-01 08:00")),
+            (
+                IntervalTrigger(hours=8, start_at="2026-01-01 08:00", jitter=60, timezone="UTC"),
+                at("2026-01-01 08:00"),
+            ),
             (OrTrigger([CronTrigger(hour=8, timezone="UTC")], jitter=60), at("2026-01-01 08:00")),
             (AndTrigger([CronTrigger(hour=8, timezone="UTC")], jitter=60), at("2026-01-01 08:00")),
         ]
         for trigger, due in rows:
             with self.subTest(trigger):
-                delays = [(trigger.get_next_trigger_time(None, start) - due).total_seconds() for _ in range(300)]
-                self.assertEqual((min(delays) >= 0, max(delays) <= 60, len(set(delays)) > 100), (True, True, True))
+                delays = [
+                    (trigger.get_next_trigger_time(None, start) - due).total_seconds()
+                    for _ in range(300)
+                ]
+                self.assertEqual(
+                    (min(delays) >= 0, max(delays) <= 60, len(set(delays)) > 100),
+                    (True, True, True),
+                )
                 self.assertGreater(max(delays) - min(delays), 30)
 
     def test_keeps_runs_strictly_in_order(self):
@@ -866,30 +1416,36 @@ class TestJitter(unittest.TestCase):
                 self.assertEqual(set(ordered), {True})
 
     def test_of_nothing_is_none(self):
-        self.assertEqual([CronTrigger(hour=8, jitter=jitter).jitter for jitter in (None, 0, 0.5)], [None, None, 0.5])
+        self.assertEqual(
+            [CronTrigger(hour=8, jitter=jitter).jitter for jitter in (None, 0, 0.5)],
+            [None, None, 0.5],
+        )
 
 
-class EveryOtherHour(IntervalTrigger):
-    """A user's extension of a trigger of ours: the even hours of an hourly schedule."""
+class EveryOtherHour(BaseTrigger):
+    """A user's trigger that asks one of ours: the even hours of an hourly schedule."""
+
+    def __init__(self, **interval: Any) -> None:
+        self.inner = IntervalTrigger(**interval)
 
     def get_next_trigger_time(self, previous_time, now):
-        moment = super().get_next_trigger_time(previous_time, now)
+        moment = self.inner.get_next_trigger_time(previous_time, now)
         while moment is not None and moment.hour % 2:
-            moment = super().get_next_trigger_time(moment, now)
+            moment = self.inner.get_next_trigger_time(moment, now)
         return moment
 
 
-class WithoutHolidays(CronTrigger):
-    """A user's extension of a trigger of ours that has an argument of its own."""
+class WithoutHolidays(BaseTrigger):
+    """A user's trigger that asks one of ours, with an argument of its own."""
 
     def __init__(self, holidays: list[str], **fields: Any) -> None:
-        super().__init__(**fields)
+        self.inner = CronTrigger(**fields)
         self.holidays = holidays
 
     def get_next_trigger_time(self, previous_time, now):
-        moment = super().get_next_trigger_time(previous_time, now)
+        moment = self.inner.get_next_trigger_time(previous_time, now)
         while moment is not None and str(moment.date()) in self.holidays:
-            moment = super().get_next_trigger_time(moment, now)
+            moment = self.inner.get_next_trigger_time(moment, now)
         return moment
 
 
@@ -909,44 +1465,100 @@ class Doubling(BaseTrigger):
 class TestAnIntervalTrigger(unittest.TestCase):
     def test_runs_on_a_grid_from_its_start(self):
         rows = [
-            ({"minutes": 5, "start_at": "2026-01-01 00:02"}, "2026-01-01 00:00", ["00:02:00", "00:07:00", "00:12:00"]),
-            ({"minutes": 5, "start_at": "2026-01-01 00:02"}, "2026-01-01 00:02", ["00:02:00", "00:07:00"]),
-            ({"minutes": 5, "start_at": "2020-02-29 00:02"}, "2026-01-01 00:02:01", ["00:07:00", "00:12:00"]),
+            (
+                {"minutes": 5, "start_at": "2026-01-01 00:02"},
+                "2026-01-01 00:00",
+                ["00:02:00", "00:07:00", "00:12:00"],
+            ),
+            (
+                {"minutes": 5, "start_at": "2026-01-01 00:02"},
+                "2026-01-01 00:02",
+                ["00:02:00", "00:07:00"],
+            ),
+            (
+                {"minutes": 5, "start_at": "2020-02-29 00:02"},
+                "2026-01-01 00:02:01",
+                ["00:07:00", "00:12:00"],
+            ),
             ({"minutes": 5}, "2026-01-01 00:02:01", ["00:07:01", "00:12:01", "00:17:01"]),
-            ({"seconds": 0.25}, "2026-01-01 00:00", ["00:00:00.250000", "00:00:00.500000", "00:00:00.750000", "00:00:01"]),
+            (
+                {"seconds": 0.25},
+                "2026-01-01 00:00",
+                ["00:00:00.250000", "00:00:00.500000", "00:00:00.750000", "00:00:01"],
+            ),
             ({"seconds": 0.000001}, "2026-01-01 00:00", ["00:00:00.000001", "00:00:00.000002"]),
-            ({"minutes": 1.5, "start_at": "2026-01-01"}, "2026-01-01 00:00:01", ["00:01:30", "00:03:00"]),
+            (
+                {"minutes": 1.5, "start_at": "2026-01-01"},
+                "2026-01-01 00:00:01",
+                ["00:01:30", "00:03:00"],
+            ),
             ({"hours": 1, "minutes": -30}, "2026-01-01 00:00", ["00:30:00", "01:00:00"]),
-            ({"seconds": 0.1, "start_at": "2025-01-01"}, "2026-01-01 00:00:00.050", ["00:00:00.100000", "00:00:00.200000", "00:00:00.300000"]),
+            (
+                {"seconds": 0.1, "start_at": "2025-01-01"},
+                "2026-01-01 00:00:00.050",
+                ["00:00:00.100000", "00:00:00.200000", "00:00:00.300000"],
+            ),
         ]
         for arguments, now, expected in rows:
             with self.subTest(arguments, now=now):
-                found = first_local(IntervalTrigger(**arguments, timezone="UTC"), now, len(expected))
+                found = first_local(
+                    IntervalTrigger(**arguments, timezone="UTC"), now, len(expected)
+                )
                 self.assertEqual(found, [f"2026-01-01 {clock}" for clock in expected])
 
     def test_adds_up_its_units(self):
-        self.assertEqual(IntervalTrigger(weeks=1, days=2, hours=3, minutes=4, seconds=5.5).interval, timedelta(9, 3 * 3600 + 4 * 60 + 5.5))
+        self.assertEqual(
+            IntervalTrigger(weeks=1, days=2, hours=3, minutes=4, seconds=5.5).interval,
+            timedelta(9, 3 * 3600 + 4 * 60 + 5.5),
+        )
 
     def test_goes_back_to_its_grid_after_a_time_that_is_not_on_it(self):
         trigger = IntervalTrigger(minutes=10, start_at="2026-01-01", timezone="UTC")
-        self.assertEqual(str(trigger.get_next_trigger_time(at("2026-01-01 00:13"), at("2026-01-01 03:00"))), "2026-01-01 00:20:00+00:00")
+        self.assertEqual(
+            str(trigger.get_next_trigger_time(at("2026-01-01 00:13"), at("2026-01-01 03:00"))),
+            "2026-01-01 00:20:00+00:00",
+        )
 
     def test_is_over_after_its_end(self):
         trigger = IntervalTrigger(minutes=10, end_at="2026-01-01 00:20", timezone="UTC")
-        self.assertEqual(first_local(trigger, "2026-01-01 00:00", 5), ["2026-01-01 00:10:00", "2026-01-01 00:20:00"])
+        self.assertEqual(
+            first_local(trigger, "2026-01-01 00:00", 5),
+            ["2026-01-01 00:10:00", "2026-01-01 00:20:00"],
+        )
         self.assertEqual(first_local(trigger, "2026-01-01 00:10:01", 5), [])
 
     def test_that_is_not_positive_is_an_error(self):
         end = "it must be more than zero, as in minutes=5"
         rows = [
             ({}, f"ValueError: IntervalTrigger: no argument: the interval is 0 seconds; {end}"),
-            ({"seconds": 0}, f"ValueError: IntervalTrigger: no argument: the interval is 0 seconds; {end}"),
-            ({"seconds": -1}, f"ValueError: IntervalTrigger: seconds=-1: the interval is -1 seconds; {end}"),
-            ({"days": 1, "hours": -24}, f"ValueError: IntervalTrigger: days=1, hours=-24: the interval is 0 seconds; {end}"),
-            ({"seconds": 1e-7}, f"ValueError: IntervalTrigger: seconds=1e-07: the interval is 1e-07 seconds; {end}"),
-            ({"weeks": float("inf")}, "ValueError: IntervalTrigger: weeks=inf: the interval is too long"),
-            ({"minutes": "5"}, "TypeError: minutes='5': not a number; give a number of minutes, such as minutes=2"),
-            ({"hours": True}, "TypeError: hours=True: not a number; give a number of hours, such as hours=2"),
+            (
+                {"seconds": 0},
+                f"ValueError: IntervalTrigger: no argument: the interval is 0 seconds; {end}",
+            ),
+            (
+                {"seconds": -1},
+                f"ValueError: IntervalTrigger: seconds=-1: the interval is -1 seconds; {end}",
+            ),
+            (
+                {"days": 1, "hours": -24},
+                f"ValueError: IntervalTrigger: days=1, hours=-24: the interval is 0 seconds; {end}",
+            ),
+            (
+                {"seconds": 1e-7},
+                f"ValueError: IntervalTrigger: seconds=1e-07: the interval is 1e-07 seconds; {end}",
+            ),
+            (
+                {"weeks": float("inf")},
+                "ValueError: IntervalTrigger: weeks=inf: the interval is too long",
+            ),
+            (
+                {"minutes": "5"},
+                "TypeError: minutes='5': not a number; give a number of minutes, such as minutes=2",
+            ),
+            (
+                {"hours": True},
+                "TypeError: hours=True: not a number; give a number of hours, such as hours=2",
+            ),
         ]
         for arguments, expected in rows:
             with self.subTest(arguments):
@@ -956,55 +1568,89 @@ class TestAnIntervalTrigger(unittest.TestCase):
 class TestADateTrigger(unittest.TestCase):
     def test_runs_once(self):
         trigger = DateTrigger("2026-12-01 08:00", timezone="Europe/Paris")
-        self.assertEqual(fires(trigger, "2026-01-01 00:00", "2027-01-01 00:00"), ["2026-12-01 07:00"])
-        self.assertEqual(fires(trigger, "2027-01-01 00:00", "2028-01-01 00:00"), ["2026-12-01 07:00"])  # late, but it has not run
+        self.assertEqual(
+            fires(trigger, "2026-01-01 00:00", "2027-01-01 00:00"), ["2026-12-01 07:00"]
+        )
+        self.assertEqual(
+            fires(trigger, "2027-01-01 00:00", "2028-01-01 00:00"), ["2026-12-01 07:00"]
+        )  # late, but it has not run
 
     def test_without_a_time_runs_at_once(self):
-        self.assertEqual(fires(DateTrigger(), "2026-01-01 00:00", "2027-01-01 00:00"), ["2026-01-01 00:00"])
+        self.assertEqual(
+            fires(DateTrigger(), "2026-01-01 00:00", "2027-01-01 00:00"), ["2026-01-01 00:00"]
+        )
 
 
 class TestCombinedTriggers(unittest.TestCase):
     def test_run_when_all_agree_or_when_any_does(self):
-        monday, eight = CronTrigger(day_of_week="mon", hour="*", timezone="UTC"), CronTrigger(hour="8,9", timezone="UTC")
-        two, three = (IntervalTrigger(minutes=n, start_at="2026-01-01", timezone="UTC") for n in (2, 3))
+        monday, eight = (
+            CronTrigger(day_of_week="mon", hour="*", timezone="UTC"),
+            CronTrigger(hour="8,9", timezone="UTC"),
+        )
+        two, three = (
+            IntervalTrigger(minutes=n, start_at="2026-01-01", timezone="UTC") for n in (2, 3)
+        )
         rows = [
-            (AndTrigger([monday, eight]), ["2026-01-05 08:00:00", "2026-01-05 09:00:00", "2026-01-12 08:00:00"]),
-            (AndTrigger([two, three]), ["2026-01-01 00:00:00", "2026-01-01 00:06:00", "2026-01-01 00:12:00"]),
+            (
+                AndTrigger([monday, eight]),
+                ["2026-01-05 08:00:00", "2026-01-05 09:00:00", "2026-01-12 08:00:00"],
+            ),
+            (
+                AndTrigger([two, three]),
+                ["2026-01-01 00:00:00", "2026-01-01 00:06:00", "2026-01-01 00:12:00"],
+            ),
             (OrTrigger([two, three]), [f"2026-01-01 00:0{n}:00" for n in (0, 2, 3, 4, 6, 8, 9)]),
             (
                 OrTrigger([eight, DateTrigger("2026-01-01 08:30", timezone="UTC")]),
                 [f"2026-01-01 {clock}:00" for clock in ("08:00", "08:30", "09:00")],
             ),
             (
-                AndTrigger([eight, OrTrigger([monday, DateTrigger("2026-01-02 09:00", timezone="UTC")])]),
+                AndTrigger(
+                    [eight, OrTrigger([monday, DateTrigger("2026-01-02 09:00", timezone="UTC")])]
+                ),
                 ["2026-01-02 09:00:00", "2026-01-05 08:00:00"],
             ),
             (
-                AndTrigger([CronTrigger(month=2, day=29, timezone="UTC"), CronTrigger(second="*", timezone="UTC")]),
+                AndTrigger(
+                    [
+                        CronTrigger(month=2, day=29, timezone="UTC"),
+                        CronTrigger(second="*", timezone="UTC"),
+                    ]
+                ),
                 ["2028-02-29 00:00:00", "2032-02-29 00:00:00"],
             ),
         ]
         for trigger, expected in rows:
             with self.subTest(str(trigger)):
-                self.assertEqual(first_local(trigger, "2026-01-01 00:00", len(expected) or 1), expected)
+                self.assertEqual(
+                    first_local(trigger, "2026-01-01 00:00", len(expected) or 1), expected
+                )
 
     def test_have_members_without_a_start(self):
         self.assertEqual(
-            first_local(OrTrigger([IntervalTrigger(minutes=2)]), "2026-01-01 00:00", 2), ["2026-01-01 00:02:00", "2026-01-01 00:04:00"]
+            first_local(OrTrigger([IntervalTrigger(minutes=2)]), "2026-01-01 00:00", 2),
+            ["2026-01-01 00:02:00", "2026-01-01 00:04:00"],
         )
         both = AndTrigger([IntervalTrigger(minutes=2), IntervalTrigger(minutes=3)])
-        self.assertEqual(first_local(both, "2026-01-01 00:00", 2), ["2026-01-01 00:06:00", "2026-01-01 00:12:00"])
+        self.assertEqual(
+            first_local(both, "2026-01-01 00:00", 2), ["2026-01-01 00:06:00", "2026-01-01 00:12:00"]
+        )
 
     def test_are_over_when_a_member_that_is_needed_is(self):
         ended = CronTrigger(hour=8, end_at="2026-01-02", timezone="UTC")
         daily = CronTrigger(hour="8,20", end_at="2026-01-03", timezone="UTC")
-        self.assertEqual(first_local(AndTrigger([ended, daily]), "2026-01-01 00:00", 9), ["2026-01-01 08:00:00"])
+        self.assertEqual(
+            first_local(AndTrigger([ended, daily]), "2026-01-01 00:00", 9), ["2026-01-01 08:00:00"]
+        )
         either = [f"2026-01-0{day} {hour}:00:00" for day in (1, 2) for hour in ("08", "20")]
         self.assertEqual(first_local(OrTrigger([ended, daily]), "2026-01-01 00:00", 9), either)
 
     def test_that_never_agree_are_over_in_bounded_time(self):
         rows = [
-            [CronTrigger(minute="*/2", timezone="UTC"), CronTrigger(minute="1-59/2", timezone="UTC")],
+            [
+                CronTrigger(minute="*/2", timezone="UTC"),
+                CronTrigger(minute="1-59/2", timezone="UTC"),
+            ],
             [
                 IntervalTrigger(seconds=2, start_at="2026-01-01", timezone="UTC"),
                 IntervalTrigger(seconds=2, start_at="2026-01-01 00:00:01", timezone="UTC"),
@@ -1015,7 +1661,9 @@ class TestCombinedTriggers(unittest.TestCase):
         for members in rows:
             with self.subTest(members):
                 began = time.process_time()
-                self.assertIsNone(AndTrigger(members).get_next_trigger_time(None, at("2026-01-01 00:00")))
+                self.assertIsNone(
+                    AndTrigger(members).get_next_trigger_time(None, at("2026-01-01 00:00"))
+                )
                 self.assertLess(time.process_time() - began, 2)
 
     def test_refuse_what_is_not_a_trigger(self):
@@ -1024,9 +1672,18 @@ class TestCombinedTriggers(unittest.TestCase):
             name = kind.__name__
             rows = [
                 ([], f"ValueError: {name}([]): no trigger given; give a list of them"),
-                ([5], f"TypeError: {name}: 5 is not a trigger; give instances such as CronTrigger(hour=8)"),
-                ([CronTrigger], f"TypeError: {name}: {CronTrigger!r} is not a trigger; give instances such as CronTrigger(hour=8)"),
-                ([shaky], f"ValueError: {name}: {shaky!r} has a jitter, which would hide its run times; give the jitter to the {name}"),
+                (
+                    [5],
+                    f"TypeError: {name}: 5 is not a trigger; give instances such as CronTrigger(hour=8)",
+                ),
+                (
+                    [CronTrigger],
+                    f"TypeError: {name}: {CronTrigger!r} is not a trigger; give instances such as CronTrigger(hour=8)",
+                ),
+                (
+                    [shaky],
+                    f"ValueError: {name}: {shaky!r} has a jitter, which would hide its run times; give the jitter to the {name}",
+                ),
             ]
             for members, expected in rows:
                 with self.subTest(name, members=members):
@@ -1036,17 +1693,30 @@ class TestCombinedTriggers(unittest.TestCase):
 class TestATriggerOfTheUsers(VirtualTimeTestCase):
     def test_counts_also_inside_a_combined_one(self):
         either = OrTrigger([Doubling(), CronTrigger(second="5", timezone="UTC")])
-        self.assertEqual(first_local(either, "2026-01-01 00:00", 5), [f"2026-01-01 00:00:0{n}" for n in (1, 2, 4, 5, 8)])
+        self.assertEqual(
+            first_local(either, "2026-01-01 00:00", 5),
+            [f"2026-01-01 00:00:0{n}" for n in (1, 2, 4, 5, 8)],
+        )
         free = WithoutHolidays(["2026-01-01", "2026-01-03"], hour=8, timezone="UTC")
-        self.assertEqual(first_local(free, "2026-01-01 00:00", 2), ["2026-01-02 08:00:00", "2026-01-04 08:00:00"])
+        self.assertEqual(
+            first_local(free, "2026-01-01 00:00", 2), ["2026-01-02 08:00:00", "2026-01-04 08:00:00"]
+        )
         both = AndTrigger([free, CronTrigger(minute=0, timezone="UTC")])
-        self.assertEqual(first_local(both, "2026-01-01 00:00", 2), ["2026-01-02 08:00:00", "2026-01-04 08:00:00"])
+        self.assertEqual(
+            first_local(both, "2026-01-01 00:00", 2), ["2026-01-02 08:00:00", "2026-01-04 08:00:00"]
+        )
 
     async def test_decides_when_a_job_runs(self):
         rows = [
             (Doubling(), ["00:00:01", "00:00:02", "00:00:04"]),
-            (EveryOtherHour(hours=1, start_at="2026-01-01 01:00", timezone="UTC"), ["02:00:00", "04:00:00", "06:00:00"]),
-            (WithoutHolidays(["2026-01-02"], hour="12"), ["12:00:00", "2026-01-03 12:00:00", "2026-01-04 12:00:00"]),
+            (
+                EveryOtherHour(hours=1, start_at="2026-01-01 01:00", timezone="UTC"),
+                ["02:00:00", "04:00:00", "06:00:00"],
+            ),
+            (
+                WithoutHolidays(["2026-01-02"], hour="12"),
+                ["12:00:00", "2026-01-03 12:00:00", "2026-01-04 12:00:00"],
+            ),
         ]
         runs: list[list[str]] = [[] for _ in rows]
         self.scheduler.start()
@@ -1070,20 +1740,32 @@ class TestATriggerOfTheUsers(VirtualTimeTestCase):
         self.scheduler.resume()
         await asyncio.sleep(60)
         found = {event.job_id: f"{event.scheduled_run_time:%Y-%m-%d %H:%M:%S}" for event in events}
-        self.assertEqual(found, {str(number): expected for number, (_, expected) in enumerate(triggers)})
+        self.assertEqual(
+            found, {str(number): expected for number, (_, expected) in enumerate(triggers)}
+        )
 
     def test_equals_another_by_its_own_arguments_too(self):
         self.assertEqual(Doubling(2), Doubling(2))
         self.assertNotEqual(Doubling(2), Doubling(3))
-        self.assertEqual(WithoutHolidays(["2026-01-01"], hour=8), WithoutHolidays(["2026-01-01"], hour=8))
-        self.assertNotEqual(WithoutHolidays(["2026-01-01"], hour=8), WithoutHolidays(["2026-12-25"], hour=8))
+        self.assertEqual(
+            WithoutHolidays(["2026-01-01"], hour=8), WithoutHolidays(["2026-01-01"], hour=8)
+        )
+        self.assertNotEqual(
+            WithoutHolidays(["2026-01-01"], hour=8), WithoutHolidays(["2026-12-25"], hour=8)
+        )
 
     def test_can_be_copied_and_pickled(self):
-        for trigger in (Doubling(3), EveryOtherHour(hours=1), WithoutHolidays(["2026-01-01"], hour=8, timezone="UTC")):
+        for trigger in (
+            Doubling(3),
+            EveryOtherHour(hours=1),
+            WithoutHolidays(["2026-01-01"], hour=8, timezone="UTC"),
+        ):
             for make in (copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
                 with self.subTest(trigger, make=make):
                     twin = make(trigger)
-                    self.assertEqual((type(twin), twin, vars(twin)), (type(trigger), trigger, vars(trigger)))
+                    self.assertEqual(
+                        (type(twin), twin, vars(twin)), (type(trigger), trigger, vars(trigger))
+                    )
 
     def test_is_abstract_without_its_method(self):
         class Nothing(BaseTrigger):
@@ -1097,7 +1779,13 @@ class TestATriggerOfTheUsers(VirtualTimeTestCase):
 EVERY_KIND = [
     CronTrigger(hour=8, timezone="UTC"),
     CronTrigger(
-        month="jan-mar", day="last", hour="8-18/2", start_at="2026-01-01", end_at=date(2027, 1, 1), timezone="Europe/Paris", jitter=2.5
+        month="jan-mar",
+        day="last",
+        hour="8-18/2",
+        start_at="2026-01-01",
+        end_at=date(2027, 1, 1),
+        timezone="Europe/Paris",
+        jitter=2.5,
     ),
     from_crontab("*/5 9-17 * * mon-fri", timezone="Asia/Tokyo"),
     from_crontab("@daily", timezone="UTC"),
@@ -1106,7 +1794,12 @@ EVERY_KIND = [
     DateTrigger("2026-12-01 08:00", timezone="Europe/Paris"),
     DateTrigger(),
     AndTrigger([CronTrigger(hour=8, timezone="UTC"), IntervalTrigger(hours=2)], jitter=3),
-    OrTrigger([from_crontab("@daily", timezone="UTC"), OrTrigger([DateTrigger("2026-01-01", timezone="UTC")])]),
+    OrTrigger(
+        [
+            from_crontab("@daily", timezone="UTC"),
+            OrTrigger([DateTrigger("2026-01-01", timezone="UTC")]),
+        ]
+    ),
 ]
 
 
@@ -1114,13 +1807,22 @@ class TestATrigger(unittest.TestCase):
     def test_is_shown_in_short(self):
         rows = [
             (CronTrigger(hour=8), "cron[hour='8']"),
-            (CronTrigger(minute="*/5", day_of_week="Mon", hour=8), "cron[day_of_week='Mon', hour='8', minute='*/5']"),
+            (
+                CronTrigger(minute="*/5", day_of_week="Mon", hour=8),
+                "cron[day_of_week='Mon', hour='8', minute='*/5']",
+            ),
             (from_crontab("*/5 * * * mon"), "cron['*/5 * * * mon']"),
             (IntervalTrigger(minutes=2), "interval[0:02:00]"),
             (IntervalTrigger(days=8, seconds=0.5), "interval[8 days, 0:00:00.500000]"),
-            (DateTrigger("2026-12-01 08:00", timezone="Europe/Paris"), "date[2026-12-01 08:00:00 CET]"),
+            (
+                DateTrigger("2026-12-01 08:00", timezone="Europe/Paris"),
+                "date[2026-12-01 08:00:00 CET]",
+            ),
             (DateTrigger(), "date[now]"),
-            (AndTrigger([CronTrigger(hour=8), IntervalTrigger(hours=2)]), "and[cron[hour='8'], interval[2:00:00]]"),
+            (
+                AndTrigger([CronTrigger(hour=8), IntervalTrigger(hours=2)]),
+                "and[cron[hour='8'], interval[2:00:00]]",
+            ),
             (OrTrigger([DateTrigger()]), "or[date[now]]"),
         ]
         self.assertEqual([str(trigger) for trigger, _ in rows], [expected for _, expected in rows])
@@ -1128,11 +1830,20 @@ class TestATrigger(unittest.TestCase):
     def test_is_shown_in_full_as_what_makes_it_again(self):
         rows = [
             (CronTrigger(hour=8, timezone="UTC"), "CronTrigger(hour='8', timezone='UTC')"),
-            (CronTrigger(hour=8, end_at=date(2027, 1, 1), jitter=2), "CronTrigger(hour='8', end_at='2027-01-01 00:00:00', jitter=2.0)"),
-            (from_crontab("@daily", timezone="Europe/Paris"), "CronTrigger.from_crontab('@daily', timezone='Europe/Paris')"),
+            (
+                CronTrigger(hour=8, end_at=date(2027, 1, 1), jitter=2),
+                "CronTrigger(hour='8', end_at='2027-01-01 00:00:00', jitter=2.0)",
+            ),
+            (
+                from_crontab("@daily", timezone="Europe/Paris"),
+                "CronTrigger.from_crontab('@daily', timezone='Europe/Paris')",
+            ),
             (IntervalTrigger(minutes=2), "IntervalTrigger(seconds=120)"),
             (DateTrigger(), "DateTrigger()"),
-            (OrTrigger([DateTrigger("2026-01-01")]), "OrTrigger(triggers=[DateTrigger(run_at='2026-01-01 00:00:00')])"),
+            (
+                OrTrigger([DateTrigger("2026-01-01")]),
+                "OrTrigger(triggers=[DateTrigger(run_at='2026-01-01 00:00:00')])",
+            ),
         ]
         self.assertEqual([repr(trigger) for trigger, _ in rows], [expected for _, expected in rows])
         for trigger in EVERY_KIND:
@@ -1144,7 +1855,10 @@ class TestATrigger(unittest.TestCase):
         same = [
             (CronTrigger(hour=8), CronTrigger(hour="8")),
             (CronTrigger(hour=8, timezone="Europe/Paris"), CronTrigger(hour=8, timezone=paris)),
-            (CronTrigger(hour=8, start_at="2026-01-01"), CronTrigger(hour=8, start_at=date(2026, 1, 1))),
+            (
+                CronTrigger(hour=8, start_at="2026-01-01"),
+                CronTrigger(hour=8, start_at=date(2026, 1, 1)),
+            ),
             (IntervalTrigger(minutes=1), IntervalTrigger(seconds=60)),
             (DateTrigger("2026-01-01"), DateTrigger(datetime(2026, 1, 1))),
             (OrTrigger([IntervalTrigger(minutes=1)]), OrTrigger((IntervalTrigger(seconds=60),))),
@@ -1166,14 +1880,18 @@ class TestATrigger(unittest.TestCase):
             OrTrigger([CronTrigger(hour=8)]),
             "cron[hour='8']",
         ]
-        self.assertEqual([(a, b) for a in different for b in different if a is not b and a == b], [])
+        self.assertEqual(
+            [(a, b) for a in different for b in different if a is not b and a == b], []
+        )
 
     def test_can_be_copied_and_pickled(self):
         for trigger in EVERY_KIND:
             for make in (copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))):
                 with self.subTest(trigger, make=make):
                     twin = make(trigger)
-                    self.assertEqual((twin, repr(twin), hash(twin)), (trigger, repr(trigger), hash(trigger)))
+                    self.assertEqual(
+                        (twin, repr(twin), hash(twin)), (trigger, repr(trigger), hash(trigger))
+                    )
 
     def test_answers_with_an_aware_time_strictly_after_the_previous(self):
         now = at("2026-03-28 12:00")
@@ -1184,29 +1902,45 @@ class TestATrigger(unittest.TestCase):
                     if moment is None:
                         break
                     following = trigger.get_next_trigger_time(moment, now)
-                    if following is not None and (following.utcoffset() is None or following.timestamp() <= moment.timestamp()):
+                    if following is not None and (
+                        following.utcoffset() is None or following.timestamp() <= moment.timestamp()
+                    ):
                         wrong.append((moment, following))
                     moment = following
                 self.assertEqual(wrong, [])
 
     def test_answers_in_its_own_time_zone(self):
-        tokyo = CronTrigger(hour=8, timezone="Asia/Tokyo").get_next_trigger_time(None, at("2026-01-01 00:00"))
+        tokyo = CronTrigger(hour=8, timezone="Asia/Tokyo").get_next_trigger_time(
+            None, at("2026-01-01 00:00")
+        )
         self.assertEqual(str(tokyo), "2026-01-02 08:00:00+09:00")
 
     def test_gives_a_run_time_of_now_only_as_the_first(self):
         trigger, now = CronTrigger(hour=8, timezone="UTC"), at("2026-01-01 08:00")
         self.assertEqual(trigger.get_next_trigger_time(None, now), now)
         self.assertEqual(trigger.get_next_trigger_time(now, now), at("2026-01-02 08:00"))
-        self.assertEqual(trigger.get_next_trigger_time(None, now + timedelta(microseconds=1)), at("2026-01-02 08:00"))
-        self.assertEqual(trigger.get_next_trigger_time(at("2025-06-01 08:00"), now), at("2025-06-02 08:00"))
+        self.assertEqual(
+            trigger.get_next_trigger_time(None, now + timedelta(microseconds=1)),
+            at("2026-01-02 08:00"),
+        )
+        self.assertEqual(
+            trigger.get_next_trigger_time(at("2025-06-01 08:00"), now), at("2025-06-02 08:00")
+        )
 
     def test_refuses_naive_times(self):
         naive, aware = datetime(2026, 1, 1), at("2026-01-01")
         for trigger in EVERY_KIND:
             with self.subTest(trigger):
-                expected = f"ValueError: {{}}={naive!r}: not an aware datetime; give one with a tzinfo"
-                self.assertEqual(complaint(trigger.get_next_trigger_time, None, naive), expected.format("now"))
-                self.assertEqual(complaint(trigger.get_next_trigger_time, naive, aware), expected.format("previous_time"))
+                expected = (
+                    f"ValueError: {{}}={naive!r}: not an aware datetime; give one with a tzinfo"
+                )
+                self.assertEqual(
+                    complaint(trigger.get_next_trigger_time, None, naive), expected.format("now")
+                )
+                self.assertEqual(
+                    complaint(trigger.get_next_trigger_time, naive, aware),
+                    expected.format("previous_time"),
+                )
 
     def test_is_over_where_the_calendar_ends(self):
         end = datetime.max.replace(tzinfo=UTC)
@@ -1218,23 +1952,15 @@ class TestATrigger(unittest.TestCase):
         ]
         for trigger, now in rows:
             with self.subTest(trigger):
-                self.assertEqual(complaint(trigger.get_next_trigger_time, None, now), "no error: None")
-                self.assertEqual(complaint(trigger.get_next_trigger_time, now, now), "no error: None")
+                self.assertEqual(
+                    complaint(trigger.get_next_trigger_time, None, now), "no error: None"
+                )
+                self.assertEqual(
+                    complaint(trigger.get_next_trigger_time, now, now), "no error: None"
+                )
 
 
 CALLS: list[Any] = []
-
-
-class CountedInterval(IntervalTrigger):
-    def get_next_trigger_time(self, previous_time, now):
-        CALLS.append(previous_time)
-        return super().get_next_trigger_time(previous_time, now)
-
-
-class CountedCron(CronTrigger):
-    def get_next_trigger_time(self, previous_time, now):
-        CALLS.append(previous_time)
-        return super().get_next_trigger_time(previous_time, now)
 
 
 class Counted(BaseTrigger):
@@ -1251,24 +1977,35 @@ class Counted(BaseTrigger):
 class TestABacklogOfAYear(VirtualTimeTestCase):
     async def test_is_one_run_at_its_last_time_and_at_most_100_calls_of_the_trigger(self):
         rows = [
-            (CountedInterval(seconds=1), "2027-01-01 00:00:00"),
+            (Counted(IntervalTrigger(seconds=1)), "2027-01-01 00:00:00"),
             (Counted(IntervalTrigger(seconds=1, start_at="2026-01-01")), "2027-01-01 00:00:00"),
             (Counted(IntervalTrigger(hours=7, start_at="2026-01-01")), "2026-12-31 21:00:00"),
-            (CountedCron.from_crontab("* * * * * *"), "2027-01-01 00:00:00"),
+            (Counted(from_crontab("* * * * * *")), "2027-01-01 00:00:00"),
             (Counted(from_crontab("* * * * * *", timezone="UTC")), "2027-01-01 00:00:00"),
             (Counted(from_crontab("30 7 1 * *", timezone="UTC")), "2026-12-01 07:30:00"),
-            (CountedCron(day="1,15", hour=7), "2026-12-15 07:00:00"),
-            (CountedCron(month=3, day=5), "2026-03-05 00:00:00"),
+            (Counted(CronTrigger(day="1,15", hour=7)), "2026-12-15 07:00:00"),
+            (Counted(CronTrigger(month=3, day=5)), "2026-03-05 00:00:00"),
             (
-                Counted(OrTrigger([from_crontab("0 0 5 3 *", timezone="UTC"), from_crontab("*/7 * 30 12 *", timezone="UTC")])),
+                Counted(
+                    OrTrigger(
+                        [
+                            from_crontab("0 0 5 3 *", timezone="UTC"),
+                            from_crontab("*/7 * 30 12 *", timezone="UTC"),
+                        ]
+                    )
+                ),
                 "2026-12-30 23:56:00",
             ),
         ]
         for trigger, last in rows:
             with self.subTest(trigger):
                 scheduler, events = self.make_scheduler(), []
-                self.step_clock((asyncz._to_us(at(self.START)) - self.clock.now_us()) / 1e6)  # the same year again
-                scheduler.add_listener(events.append, asyncz.JOB_EXECUTED | asyncz.JOB_MISSED | asyncz.JOB_ERROR)
+                self.step_clock(
+                    (asyncz._to_us(at(self.START)) - self.clock.now_us()) / 1e6
+                )  # the same year again
+                scheduler.add_listener(
+                    events.append, asyncz.JOB_EXECUTED | asyncz.JOB_MISSED | asyncz.JOB_ERROR
+                )
                 scheduler.start()
                 job = scheduler.add_job(lambda: None, trigger)
                 scheduler.pause()
@@ -1278,7 +2015,10 @@ class TestABacklogOfAYear(VirtualTimeTestCase):
                 await asyncio.sleep(0.5)
                 calls = len(CALLS)
                 await scheduler.shutdown()
-                found = [(event.code, f"{event.scheduled_run_time:%Y-%m-%d %H:%M:%S}") for event in events]
+                found = [
+                    (event.code, f"{event.scheduled_run_time:%Y-%m-%d %H:%M:%S}")
+                    for event in events
+                ]
                 self.assertEqual(found, [(asyncz.JOB_EXECUTED, last)])
                 self.assertLessEqual(calls, 100)
                 self.assertGreater(job.next_run_time, at("2027-01-01 00:00"))
@@ -1326,30 +2066,57 @@ class TestATimeZone(unittest.TestCase):
         ]
         for zone, expected in rows:
             with self.subTest(zone):
-                self.assertEqual(fires(CronTrigger(hour=8, timezone=zone), "2026-07-01 00:00", "2026-07-01 23:00"), [expected])
-                self.assertEqual(fires(DateTrigger("2026-07-01 08:00", timezone=zone), "2026-01-01 00:00", "2027-01-01 00:00"), [expected])
+                self.assertEqual(
+                    fires(
+                        CronTrigger(hour=8, timezone=zone), "2026-07-01 00:00", "2026-07-01 23:00"
+                    ),
+                    [expected],
+                )
+                self.assertEqual(
+                    fires(
+                        DateTrigger("2026-07-01 08:00", timezone=zone),
+                        "2026-01-01 00:00",
+                        "2027-01-01 00:00",
+                    ),
+                    [expected],
+                )
 
     def check_clock_changes(self, make: Callable[[str], tzinfo]) -> None:
         for name, zone, expression, start, end, runs in CLOCK_CHANGES:
             with self.subTest(name, zone=zone, expression=expression):
-                self.assertEqual(fires(from_crontab(expression, timezone=make(zone)), start, end, previous=start), instants(runs))
+                self.assertEqual(
+                    fires(
+                        from_crontab(expression, timezone=make(zone)), start, end, previous=start
+                    ),
+                    instants(runs),
+                )
 
     def test_may_be_one_that_is_right_only_from_utc(self):
         self.check_clock_changes(LikePytz)
-        moment = CronTrigger(hour=8, timezone=LikePytz("Europe/Paris")).get_next_trigger_time(None, at("2026-07-01"))
-        self.assertEqual((str(moment), str(moment.tzinfo)), ("2026-07-01 08:00:00+02:00", "Europe/Paris"))
+        moment = CronTrigger(hour=8, timezone=LikePytz("Europe/Paris")).get_next_trigger_time(
+            None, at("2026-07-01")
+        )
+        self.assertEqual(
+            (str(moment), str(moment.tzinfo)), ("2026-07-01 08:00:00+02:00", "Europe/Paris")
+        )
 
     @unittest.skipUnless(importlib.util.find_spec("pytz"), "pytz is not installed")
     def test_may_be_one_of_pytz(self):
         import pytz
 
         self.check_clock_changes(pytz.timezone)
-        self.assertEqual(str(DateTrigger("2026-12-01 08:00", timezone=pytz.timezone("Europe/Paris"))), "date[2026-12-01 08:00:00 CET]")
+        self.assertEqual(
+            str(DateTrigger("2026-12-01 08:00", timezone=pytz.timezone("Europe/Paris"))),
+            "date[2026-12-01 08:00:00 CET]",
+        )
 
     def test_that_is_unknown_is_an_error_with_the_nearest_that_is(self):
         end = "names are like 'Europe/Paris' or 'UTC'"
         rows = [
-            ("Europe/Pariss", f"ValueError: timezone='Europe/Pariss': no such time zone; did you mean 'Europe/Paris'?; {end}"),
+            (
+                "Europe/Pariss",
+                f"ValueError: timezone='Europe/Pariss': no such time zone; did you mean 'Europe/Paris'?; {end}",
+            ),
             ("Nowhere", f"ValueError: timezone='Nowhere': no such time zone; {end}"),
             ("../etc/passwd", f"ValueError: timezone='../etc/passwd': no such time zone; {end}"),
             ("", f"ValueError: timezone='': no such time zone; {end}"),
@@ -1363,7 +2130,10 @@ class TestATimeZone(unittest.TestCase):
         scheduler.add_job(print, "cron", hour=8, id="without")
         scheduler.add_job(print, "cron", hour=8, timezone="Europe/Paris", id="with")
         events = asyncz.simulate(scheduler, "2026-01-01T00:00Z", "2026-01-01T23:59Z")
-        self.assertEqual([(event.job_id, event.scheduled_run_time.astimezone(UTC).hour) for event in events], [("with", 7), ("without", 23)])
+        self.assertEqual(
+            [(event.job_id, event.scheduled_run_time.astimezone(UTC).hour) for event in events],
+            [("with", 7), ("without", 23)],
+        )
 
 
 LOCAL = """
@@ -1393,30 +2163,49 @@ class TestTheLocalTimeZone(unittest.TestCase):
         environment = {name: value for name, value in os.environ.items() if name != "TZ"}
         with (
             unittest.mock.patch.dict(os.environ, environment, clear=True),
-            unittest.mock.patch.multiple(asyncz, _LOCALTIME=str(folder / "localtime"), _TIMEZONE_FILE=str(folder / "timezone")),
+            unittest.mock.patch.multiple(
+                asyncz,
+                _LOCALTIME=str(folder / "localtime"),
+                _TIMEZONE_FILE=str(folder / "timezone"),
+            ),
         ):
-            return CronTrigger(hour=8).timezone
+            return asyncz._local_zone()
 
     def test_is_that_of_the_environment(self):
         spring = ["03-29 03:00 +0200", "03-30 02:30 +0200", "03-31 02:30 +0200"]
         autumn = ["10-25 02:30 +0200", "10-26 02:30 +0100", "10-27 02:30 +0100"]
-        database = next((path for path in zoneinfo.TZPATH if os.path.exists(f"{path}/Europe/Paris")), "/usr/share/zoneinfo")
-        for setting in ("Europe/Paris", ":Europe/Paris", f"{database}/Europe/Paris", f":{database}/Europe/Paris", "CET-1CEST,M3.5.0,M10.5.0/3"):
+        database = next(
+            (path for path in zoneinfo.TZPATH if os.path.exists(f"{path}/Europe/Paris")),
+            "/usr/share/zoneinfo",
+        )
+        for setting in (
+            "Europe/Paris",
+            ":Europe/Paris",
+            f"{database}/Europe/Paris",
+            f":{database}/Europe/Paris",
+            "CET-1CEST,M3.5.0,M10.5.0/3",
+        ):
             with self.subTest(setting):
                 result = run_python("-c", LOCAL, "2", "03-28", "10-24", env={"TZ": setting})
                 self.assertEqual((result.stderr, result.stdout.splitlines()), ("", spring + autumn))
 
     def test_is_one_of_posix_rules_without_a_clock_change_too(self):
-        for setting, offset in (("<+0330>-3:30", "+0330"), ("EST5", "-0500"), ("", "+0000"), (":", "+0000")):
+        for setting, offset in (
+            ("<+0330>-3:30", "+0330"),
+            ("EST5", "-0500"),
+            ("", "+0000"),
+            (":", "+0000"),
+        ):
             with self.subTest(setting):
                 result = run_python("-c", LOCAL, "2", "03-28", env={"TZ": setting})
-                self.assertEqual((result.stderr, [line[-5:] for line in result.stdout.splitlines()]), ("", [offset] * 3))
+                self.assertEqual(
+                    (result.stderr, [line[-5:] for line in result.stdout.splitlines()]),
+                    ("", [offset] * 3),
+                )
 
     def test_that_is_unknown_is_an_error(self):
         result = run_python("-c", LOCAL, "2", "03-28", env={"TZ": "Europe/Pariss"})
-        expected = (
-            "ValueError: timezone='Europe/Pariss': no such time zone; did you mean 'Europe/Paris'?; names are like 'Europe/Paris' or 'UTC'"
-        )
+        expected = "ValueError: timezone='Europe/Pariss': no such time zone; did you mean 'Europe/Paris'?; names are like 'Europe/Paris' or 'UTC'"
         self.assertEqual((result.returncode, result.stderr.splitlines()[-1]), (1, expected))
 
     def test_is_that_of_the_system_where_the_environment_has_none(self):
@@ -1424,7 +2213,10 @@ class TestTheLocalTimeZone(unittest.TestCase):
             ({"link": "/usr/share/zoneinfo/Europe/Paris"}, "Europe/Paris"),
             ({"link": "../usr/share/zoneinfo/Asia/Tokyo"}, "Asia/Tokyo"),
             ({"link": "/usr/share/zoneinfo/posix/Europe/Riga"}, "Europe/Riga"),
-            ({"link": "/var/db/timezone/zoneinfo/America/New_York", "text": "Europe/Paris"}, "America/New_York"),
+            (
+                {"link": "/var/db/timezone/zoneinfo/America/New_York", "text": "Europe/Paris"},
+                "America/New_York",
+            ),
             ({"text": "Europe/Paris\n"}, "Europe/Paris"),
             ({"link": "/somewhere/else", "text": "Asia/Tokyo"}, "Asia/Tokyo"),
             ({"link": "/usr/share/zoneinfo/Nowhere", "text": "Asia/Tokyo"}, "Asia/Tokyo"),
@@ -1439,14 +2231,14 @@ class TestTheLocalTimeZone(unittest.TestCase):
         for files in ({}, {"text": "not a zone at all"}, {"link": "/usr/share/zoneinfo/Nowhere"}):
             with self.subTest(files):
                 zone = self.zone(**files)
-                self.assertTrue(str(zone).startswith("<local zone "), str(zone))
+                self.assertEqual(str(zone), "local")
                 offset = timedelta(seconds=time.localtime().tm_gmtoff)
                 self.assertEqual(now.astimezone(zone).utcoffset(), offset)
 
     def test_without_a_name_is_right_at_every_instant(self):
         program = (
             "import asyncz, zoneinfo; from datetime import *\n"
-            "zone, paris = asyncz.CronTrigger(hour=8).timezone, zoneinfo.ZoneInfo('Europe/Paris')\n"
+            "zone, paris = asyncz._local_zone(), zoneinfo.ZoneInfo('Europe/Paris')\n"
             "start = datetime(2026, 1, 1, tzinfo=timezone.utc)\n"
             "times = [start + n * timedelta(minutes=15) for n in range(4 * 24 * 365)]\n"
             "wrong = [t for t in times if t.astimezone(zone).replace(tzinfo=None) != t.astimezone(paris).replace(tzinfo=None)]\n"
@@ -1454,9 +2246,12 @@ class TestTheLocalTimeZone(unittest.TestCase):
             "print(zone, len(wrong), wrong[:3])\n"
         )
         result = run_python("-c", program, env={"TZ": "CET-1CEST,M3.5.0,M10.5.0/3"})
-        self.assertEqual((result.stderr, result.stdout), ("", "<local zone CET/CEST> 0 []\n"))
+        self.assertEqual((result.stderr, result.stdout), ("", "local 0 []\n"))
 
-    @unittest.skipIf(importlib.util.find_spec("tzdata"), "the package tzdata is installed, so there always is a database")
+    @unittest.skipIf(
+        importlib.util.find_spec("tzdata"),
+        "the package tzdata is installed, so there always is a database",
+    )
     def test_database_that_is_missing_is_named_with_what_to_install(self):
         program = (
             "import asyncz\n"
@@ -1476,9 +2271,22 @@ class TestTheLocalTimeZone(unittest.TestCase):
 DOTTED = {
     "schedulers": ["AsyncIOScheduler", "BaseScheduler", "SchedulerState"],
     "schedulers.asyncio": ["AsyncIOScheduler"],
-    "triggers": ["AndTrigger", "BaseTrigger", "CronTrigger", "DateTrigger", "IntervalTrigger", "OrTrigger"],
+    "triggers": [
+        "AndTrigger",
+        "BaseTrigger",
+        "CronTrigger",
+        "DateTrigger",
+        "IntervalTrigger",
+        "OrTrigger",
+    ],
     "stores": ["BaseStore", "MemoryStore"],
-    "executors": ["AsyncIOExecutor", "BaseExecutor", "DebugExecutor", "ProcessPoolExecutor", "ThreadPoolExecutor"],
+    "executors": [
+        "AsyncIOExecutor",
+        "BaseExecutor",
+        "DebugExecutor",
+        "ProcessPoolExecutor",
+        "ThreadPoolExecutor",
+    ],
     "jobs": ["Job"],
     "events": [
         "ALL_EVENTS",
@@ -1525,7 +2333,10 @@ class TestDottedNames(unittest.TestCase):
         for module, names in DOTTED.items():
             with self.subTest(module):
                 imported = importlib.import_module(f"asyncz.{module}")
-                self.assertEqual([getattr(imported, name) is getattr(asyncz, name) for name in names], [True] * len(names))
+                self.assertEqual(
+                    [getattr(imported, name) is getattr(asyncz, name) for name in names],
+                    [True] * len(names),
+                )
                 self.assertLessEqual(set(names), set(imported.__all__))
                 self.assertEqual(imported.__name__, f"asyncz.{module}")
                 found: Any = asyncz
@@ -1534,7 +2345,10 @@ class TestDottedNames(unittest.TestCase):
                 self.assertIs(found, imported)
                 namespace: dict[str, Any] = {}
                 exec(f"from asyncz.{module} import *; import asyncz.{module} as renamed", namespace)
-                self.assertEqual((set(imported.__all__) - set(namespace), namespace["renamed"]), (set(), imported))
+                self.assertEqual(
+                    (set(imported.__all__) - set(namespace), namespace["renamed"]),
+                    (set(), imported),
+                )
 
     def test_that_are_unknown_are_import_errors(self):
         with self.assertRaises(ModuleNotFoundError) as caught:
@@ -1575,7 +2389,15 @@ class TestDottedNames(unittest.TestCase):
 
     def test_of_a_vendored_copy_run_as_a_program_work(self):
         result = run_python(
-            "-m", "pkgtmp._vendor.asyncz", "next", "@yearly", "-n", "1", "-z", "UTC", env={"PYTHONPATH": self.vendored("pkgtmp")}
+            "-m",
+            "pkgtmp._vendor.asyncz",
+            "next",
+            "@yearly",
+            "-n",
+            "1",
+            "-z",
+            "UTC",
+            env={"PYTHONPATH": self.vendored("pkgtmp")},
         )
         self.assertEqual((result.stderr, result.stdout[-15:]), ("", "-01 00:00:00 UTC\n"[-15:]))
 
@@ -1607,7 +2429,11 @@ class TestTheModule(unittest.TestCase):
 
     def test_lists_its_rooms_in_order(self):
         source = (HERE / "asyncz.py").read_text(encoding="utf-8")
-        part = (asyncz.__doc__ or "").partition("each using only those above it:\n\n")[2].partition("\n\n")[0]
+        part = (
+            (asyncz.__doc__ or "")
+            .partition("each using only those above it:\n\n")[2]
+            .partition("\n\n")[0]
+        )
         listed = [re.split(r"\s{2,}", line.strip())[0] for line in part.splitlines()]
         self.assertEqual(listed, re.findall(r"^# === (.+) ===$", source, re.MULTILINE))
         self.assertGreater(len(listed), 10)
@@ -1623,7 +2449,8 @@ class TestTheModule(unittest.TestCase):
             name
             for name, value in vars(asyncz).items()
             if not name.startswith("_") and not isinstance(value, types.ModuleType)
-            if getattr(value, "__module__", None) == "asyncz" or (name.isupper() and isinstance(value, int))
+            if getattr(value, "__module__", None) == "asyncz"
+            or (name.isupper() and isinstance(value, int))
         }
         self.assertEqual(sorted(defined - {"main"}), sorted(asyncz.__all__))
         self.assertEqual(len(set(asyncz.__all__)), len(asyncz.__all__))
@@ -1633,7 +2460,9 @@ class TestTheModule(unittest.TestCase):
             [
                 name
                 for name in asyncz.__all__
-                if not name.isupper() and f"`{name}`" not in (asyncz.__doc__ or "") and not name.endswith("Error")
+                if not name.isupper()
+                and f"`{name}`" not in (asyncz.__doc__ or "")
+                and not name.endswith("Error")
             ],
             [],
         )
@@ -1643,9 +2472,18 @@ class TestTheModule(unittest.TestCase):
             with self.subTest(name):
                 error = getattr(asyncz, name)("what was wrong")
                 self.assertIsInstance(error, asyncz.AsynczException)
-                self.assertEqual((str(error), str(pickle.loads(pickle.dumps(error)))), ("what was wrong",) * 2)
-        self.assertTrue(issubclass(asyncz.ConflictIdError, KeyError) and issubclass(asyncz.JobLookupError, LookupError))
-        for kind in (asyncz.MaximumInstancesError, asyncz.SchedulerAlreadyRunningError, asyncz.SchedulerNotRunningError):
+                self.assertEqual(
+                    (str(error), str(pickle.loads(pickle.dumps(error)))), ("what was wrong",) * 2
+                )
+        self.assertTrue(
+            issubclass(asyncz.ConflictIdError, KeyError)
+            and issubclass(asyncz.JobLookupError, LookupError)
+        )
+        for kind in (
+            asyncz.MaximumInstancesError,
+            asyncz.SchedulerAlreadyRunningError,
+            asyncz.SchedulerNotRunningError,
+        ):
             self.assertTrue(issubclass(kind, RuntimeError))
         self.assertEqual(repr(asyncz.UNSET), "UNSET")
 
@@ -1656,15 +2494,23 @@ class TestASimulation(unittest.TestCase):
         self.ran: list[str] = []
 
     def times(self, events: list[asyncz.JobExecutionEvent]) -> list[str]:
-        return [f"{event.job_id} {event.scheduled_run_time.astimezone(UTC):%d %H:%M:%S}" for event in events]
+        return [
+            f"{event.job_id} {event.scheduled_run_time.astimezone(UTC):%d %H:%M:%S}"
+            for event in events
+        ]
 
     def test_runs_every_job_of_a_month(self):
         self.scheduler.add_job(self.ran.append, "cron", minute="*/5", args=["five"], id="five")
         self.scheduler.add_job(self.ran.append, "interval", hours=1, args=["hour"], id="hour")
-        self.scheduler.add_job(self.ran.append, "date", run_at="2026-01-15 12:00", args=["once"], id="once")
+        self.scheduler.add_job(
+            self.ran.append, "date", run_at="2026-01-15 12:00", args=["once"], id="once"
+        )
         events = asyncz.simulate(self.scheduler, "2026-01-01", "2026-01-31 23:59:59")
         counts = {name: self.ran.count(name) for name in ("five", "hour", "once")}
-        self.assertEqual((counts, len(events)), ({"five": 31 * 288, "hour": 31 * 24 - 1, "once": 1}, 31 * 288 + 31 * 24))
+        self.assertEqual(
+            (counts, len(events)),
+            ({"five": 31 * 288, "hour": 31 * 24 - 1, "once": 1}, 31 * 288 + 31 * 24),
+        )
         self.assertEqual({event.code for event in events}, {asyncz.JOB_EXECUTED})
         ordered = [event.scheduled_run_time for event in events]
         self.assertEqual(ordered, sorted(ordered))
@@ -1672,14 +2518,20 @@ class TestASimulation(unittest.TestCase):
     def test_includes_its_start_and_its_end(self):
         self.scheduler.add_job(len, "cron", minute="*/30", args=[[]], id="a")
         for start, until, expected in [
-            ("2026-01-01 00:00", "2026-01-01 01:00", ["a 01 00:00:00", "a 01 00:30:00", "a 01 01:00:00"]),
+            (
+                "2026-01-01 00:00",
+                "2026-01-01 01:00",
+                ["a 01 00:00:00", "a 01 00:30:00", "a 01 01:00:00"],
+            ),
             ("2026-01-01 00:00:00.000001", "2026-01-01 00:59:59.999999", ["a 01 00:30:00"]),
             ("2026-01-01 00:30", "2026-01-01 00:30", ["a 01 00:30:00"]),
             (date(2026, 1, 1), datetime(2026, 1, 1), ["a 01 00:00:00"]),
             (at("2026-01-01 00:00"), "2026-01-01T01:30+01:00", ["a 01 00:00:00", "a 01 00:30:00"]),
         ]:
             with self.subTest(start=start, until=until):
-                self.assertEqual(self.times(asyncz.simulate(self.scheduler, start, until)), expected)
+                self.assertEqual(
+                    self.times(asyncz.simulate(self.scheduler, start, until)), expected
+                )
 
     def test_lets_coroutines_sleep_on_virtual_time(self):
         async def slow(name: str, seconds: float) -> str:
@@ -1688,8 +2540,12 @@ class TestASimulation(unittest.TestCase):
             self.ran.append(f"{name} {asyncio.get_running_loop().time() - began:g}")
             return name
 
-        self.scheduler.add_job(slow, "date", run_at="2026-01-01 01:00", args=["first", 7200], id="first")
-        self.scheduler.add_job(slow, "date", run_at="2026-01-01 02:00", args=["second", 60], id="second")
+        self.scheduler.add_job(
+            slow, "date", run_at="2026-01-01 01:00", args=["first", 7200], id="first"
+        )
+        self.scheduler.add_job(
+            slow, "date", run_at="2026-01-01 02:00", args=["second", 60], id="second"
+        )
         began = time.monotonic()
         events = asyncz.simulate(self.scheduler, "2026-01-01", "2026-01-01 02:30")
         self.assertLess(time.monotonic() - began, 5)
@@ -1710,13 +2566,29 @@ class TestASimulation(unittest.TestCase):
             await asyncio.sleep(seconds)
 
         self.scheduler.add_job(fail, "cron", hour=1, id="fail")
-        self.scheduler.add_job(block, "interval", minutes=10, start_at="2040-01-01 02:00", end_at="2040-01-01 02:30", args=[900], id="block")
+        self.scheduler.add_job(
+            block,
+            "interval",
+            minutes=10,
+            start_at="2040-01-01 02:00",
+            end_at="2040-01-01 02:30",
+            args=[900],
+            id="block",
+        )
         events = asyncz.simulate(self.scheduler, "2040-01-01", "2040-01-01 03:00")
-        self.assertEqual([(event.code, event.job_id) for event in events], [(asyncz.JOB_ERROR, "fail")] + [(asyncz.JOB_EXECUTED, "block")] * 2)
-        self.assertEqual((repr(events[0].exception), "no luck" in events[0].traceback), ("LookupError('no luck')", True))
+        self.assertEqual(
+            [(event.code, event.job_id) for event in events],
+            [(asyncz.JOB_ERROR, "fail")] + [(asyncz.JOB_EXECUTED, "block")] * 2,
+        )
+        self.assertEqual(
+            (repr(events[0].exception), "no luck" in events[0].traceback),
+            ("LookupError('no luck')", True),
+        )
         late = asyncz.AsyncIOScheduler(timezone="UTC")
         late.add_job(late.pause, "date", run_at="2026-01-01 00:30", id="pause")
-        late.add_job(len, "date", run_at="2026-01-01 01:00", args=[[]], mistrigger_grace_time=60, id="missed")
+        late.add_job(
+            len, "date", run_at="2026-01-01 01:00", args=[[]], mistrigger_grace_time=60, id="missed"
+        )
 
         async def resume() -> None:
             await asyncio.sleep(2 * 3600)
@@ -1724,11 +2596,21 @@ class TestASimulation(unittest.TestCase):
 
         late.add_job(resume, "date", run_at="2026-01-01 00:00", id="resume")
         events = asyncz.simulate(late, "2026-01-01", "2026-01-01 03:00")
-        self.assertEqual([(event.code, event.job_id) for event in events if event.job_id == "missed"], [(asyncz.JOB_MISSED, "missed")])
+        self.assertEqual(
+            [(event.code, event.job_id) for event in events if event.job_id == "missed"],
+            [(asyncz.JOB_MISSED, "missed")],
+        )
 
     def test_lets_jobs_add_and_delete_jobs(self):
         def grow() -> None:
-            self.scheduler.add_job(self.ran.append, "interval", minutes=10, args=["grown"], id="grown", replace_existing=True)
+            self.scheduler.add_job(
+                self.ran.append,
+                "interval",
+                minutes=10,
+                args=["grown"],
+                id="grown",
+                replace_existing=True,
+            )
 
         def end() -> None:
             self.scheduler.delete_job("grown")
@@ -1749,13 +2631,18 @@ class TestASimulation(unittest.TestCase):
         self.scheduler.add_job(len, "interval", hours=1, args=[[]], id="paused", next_run_time=None)
 
         def shown() -> list[Any]:
-            return [(job.id, job.store_alias, job.trigger, job.next_run_time is None, job.pending) for job in self.scheduler.get_jobs()]
+            return [
+                (job.id, job.store_alias, job.trigger, job.next_run_time is None, job.pending)
+                for job in self.scheduler.get_jobs()
+            ]
 
         before, next_run_time = shown(), kept.next_run_time
         events = asyncz.simulate(self.scheduler, "2026-01-01", "2026-01-02")
         self.assertEqual({event.job_id for event in events}, {"kept", "now"})
         ran.clear()
-        self.assertEqual((shown(), kept.next_run_time, self.scheduler.running), (before, next_run_time, False))
+        self.assertEqual(
+            (shown(), kept.next_run_time, self.scheduler.running), (before, next_run_time, False)
+        )
         self.assertEqual(self.scheduler.state, asyncz.SchedulerState.STATE_STOPPED)
         with self.scheduler:
             self.assertTrue(ran.wait(5))
@@ -1780,10 +2667,16 @@ class TestASimulation(unittest.TestCase):
         like = "not a date and time; give a datetime, a date, or an ISO 8601 string such as '2026-12-01 08:00'"
         simulate, scheduler = asyncz.simulate, self.scheduler
         rows = [
-            ((5, "2026-01-01", "2026-01-02"), "TypeError: scheduler=5: not an AsyncIOScheduler; give one, that is stopped"),
+            (
+                (5, "2026-01-01", "2026-01-02"),
+                "TypeError: scheduler=5: not an AsyncIOScheduler; give one, that is stopped",
+            ),
             ((scheduler, "soon", "2026-01-02"), f"ValueError: start='soon': {like}"),
             ((scheduler, "2026-01-01", None), f"TypeError: until=None: {like}"),
-            ((scheduler, "2026-01-02", "2026-01-01"), "ValueError: until='2026-01-01': before start='2026-01-02'; it must be at or after it"),
+            (
+                (scheduler, "2026-01-02", "2026-01-01"),
+                "ValueError: until='2026-01-01': before start='2026-01-02'; it must be at or after it",
+            ),
         ]
         for arguments, expected in rows:
             with self.subTest(expected):
@@ -1808,7 +2701,14 @@ class TestASimulation(unittest.TestCase):
     def test_runs_jobs_whose_schedule_was_over_before_they_were_added(self):
         for start_first in (False, True):
             scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
-            scheduler.add_job(lambda: None, "interval", hours=1, start_at="2020-01-01", end_at="2020-01-01 03:00", id="old")
+            scheduler.add_job(
+                lambda: None,
+                "interval",
+                hours=1,
+                start_at="2020-01-01",
+                end_at="2020-01-01 03:00",
+                id="old",
+            )
             self.assertIsNone(scheduler.get_job("old"))
             if start_first:  # then it is over for good
                 with scheduler:
@@ -1838,10 +2738,16 @@ async def long():
 
 class TestTheCommandLine(unittest.TestCase):
     @classmethod
-    def setUpClass(cls) -> None:  # the demonstration takes five seconds: let it run beside the other tests
+    def setUpClass(
+        cls,
+    ) -> None:  # the demonstration takes five seconds: let it run beside the other tests
         environment = {**os.environ, "PYTHONPATH": str(HERE)}
         cls.demo = subprocess.Popen(
-            [sys.executable, "-m", "asyncz", "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            [sys.executable, "-m", "asyncz", "demo"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
         )
 
     @classmethod
@@ -1862,13 +2768,21 @@ class TestTheCommandLine(unittest.TestCase):
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
                 lines = result.stdout.splitlines()
                 years = [int(line[4:8]) for line in lines]
-                self.assertEqual(lines, [f"{date(year, 7, 1):%a} {year}-07-01 12:00:00 CEST" for year in range(years[0], years[0] + 3)])
+                self.assertEqual(
+                    lines,
+                    [
+                        f"{date(year, 7, 1):%a} {year}-07-01 12:00:00 CEST"
+                        for year in range(years[0], years[0] + 3)
+                    ],
+                )
                 self.assertGreaterEqual(years[0], datetime.now().year)
 
     def test_prints_ten_in_the_local_zone_where_nothing_else_is_said(self):
         result = run_python("-m", "asyncz", "next", "* * * * * *", env={"TZ": "Asia/Tokyo"})
         lines = result.stdout.splitlines()
-        self.assertEqual((result.stderr, len(lines), {line[-4:] for line in lines}), ("", 10, {" JST"}))
+        self.assertEqual(
+            (result.stderr, len(lines), {line[-4:] for line in lines}), ("", 10, {" JST"})
+        )
 
     def test_prints_what_there_is_where_an_expression_ends_early(self):
         result = run_python("-m", "asyncz", "next", "@yearly", "-n", "20000", "-z", "UTC")
@@ -1878,7 +2792,9 @@ class TestTheCommandLine(unittest.TestCase):
     def test_answers_bad_input_with_one_line_and_exit_status_2(self):
         takes = "takes 0-59, *, */n, a-b, a-b/n, a/n, or a list of these with commas"
         nowhere = "'Europe/Pariss': no such time zone; did you mean 'Europe/Paris'?; names are like 'Europe/Paris' or 'UTC'"
-        crontab = "a crontab line has five, minute hour day month weekday, or six, with the second first"
+        crontab = (
+            "a crontab line has five, minute hour day month weekday, or six, with the second first"
+        )
         rows = [
             (["next", "60 * * * *"], f"asyncz: minute='60': 60 is more than 59; minute {takes}"),
             (["next", "* * *"], f"asyncz: expression='* * *': 3 fields; {crontab}"),
@@ -1888,7 +2804,10 @@ class TestTheCommandLine(unittest.TestCase):
             (["next"], "asyncz: the following arguments are required: expression"),
             ([], "asyncz: the following arguments are required: COMMAND"),
             (["run"], "asyncz: the following arguments are required: module:scheduler"),
-            (["run", "app"], "asyncz: scheduler='app': not a reference; write it as 'package.module:object'"),
+            (
+                ["run", "app"],
+                "asyncz: scheduler='app': not a reference; write it as 'package.module:object'",
+            ),
             (
                 ["run", "nothing:scheduler"],
                 "asyncz: scheduler='nothing:scheduler': there is no module 'nothing'; write it as 'package.module:object'",
@@ -1898,7 +2817,9 @@ class TestTheCommandLine(unittest.TestCase):
         for arguments, expected in rows:
             with self.subTest(arguments):
                 result = run_python("-m", "asyncz", *arguments, cwd=self.folder)
-                self.assertEqual((result.returncode, result.stdout, result.stderr), (2, "", f"{expected}\n"))
+                self.assertEqual(
+                    (result.returncode, result.stdout, result.stderr), (2, "", f"{expected}\n")
+                )
 
     def test_names_the_nearest_that_there_is(self):
         rows = [
@@ -1906,7 +2827,10 @@ class TestTheCommandLine(unittest.TestCase):
                 ["run", "app:schedulr"],
                 r"asyncz: scheduler='app:schedulr': <module 'app' from '.*'> has no 'schedulr'; did you mean 'scheduler'\?\n",
             ),
-            (["nxt", "* * * * *"], r"asyncz: argument COMMAND: invalid choice: 'nxt' \(.*choose from .*\)\n"),
+            (
+                ["nxt", "* * * * *"],
+                r"asyncz: argument COMMAND: invalid choice: 'nxt' \(.*choose from .*\)\n",
+            ),
         ]
         for arguments, expected in rows:
             with self.subTest(arguments):
@@ -1915,12 +2839,20 @@ class TestTheCommandLine(unittest.TestCase):
                 self.assertRegex(result.stderr, f"^{expected}$")
 
     def test_runs_a_scheduler_until_it_is_told_to_stop(self):
-        for command, number in ((("-m", "asyncz"), signal.SIGTERM), ((str(HERE / "asyncz.py"),), signal.SIGINT)):
+        for command, number in (
+            (("-m", "asyncz"), signal.SIGTERM),
+            ((str(HERE / "asyncz.py"),), signal.SIGINT),
+        ):
             with self.subTest(command, signal=number.name):
                 environment = {**os.environ, "PYTHONPATH": str(HERE)}
                 arguments = [sys.executable, *command, "run", "app:scheduler"]
                 with subprocess.Popen(
-                    arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder, env=environment
+                    arguments,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    cwd=self.folder,
+                    env=environment,
                 ) as process:
                     deadline = threading.Timer(20, process.kill)
                     deadline.start()
@@ -1930,7 +2862,9 @@ class TestTheCommandLine(unittest.TestCase):
                         rest, errors = process.communicate()
                     finally:
                         deadline.cancel()
-                self.assertEqual((first, rest, process.returncode), ("ready True True\n", "finished\n", 0))
+                self.assertEqual(
+                    (first, rest, process.returncode), ("ready True True\n", "finished\n", 0)
+                )
                 self.assertNotIn("Traceback", errors)
 
     def test_shows_that_this_machine_can_run_it(self):
@@ -1946,7 +2880,11 @@ class TestTheCommandLine(unittest.TestCase):
         self.assertEqual(printed.getvalue().splitlines()[-1][4:8], "9996")
 
 
-CODES = {name: getattr(asyncz, name) for name in asyncz.__all__ if name.isupper() and name not in ("ALL_EVENTS", "UNSET", "SCHEDULER_START")}
+CODES = {
+    name: getattr(asyncz, name)
+    for name in asyncz.__all__
+    if name.isupper() and name not in ("ALL_EVENTS", "UNSET", "SCHEDULER_START")
+}
 
 
 def code_name(code):
@@ -2047,9 +2985,19 @@ class TestEveryKindOfCallable(VirtualTimeTestCase):
         for kind, fn in self.KINDS.items():
             for executor in ("default", "threads"):
                 with self.subTest(kind, executor=executor):
-                    args, expected = ([at("2026-01-01")], timedelta(0)) if "path" in kind else ([42], 42) if "reference" in kind else ([21], 42)
-                    job = self.scheduler.add_job(fn, args=args, next_run_time=None, executor=executor)
-                    self.assertEqual(await asyncio.wrap_future(self.scheduler.run_job(job.id)), expected)
+                    args, expected = (
+                        ([at("2026-01-01")], timedelta(0))
+                        if "path" in kind
+                        else ([42], 42)
+                        if "reference" in kind
+                        else ([21], 42)
+                    )
+                    job = self.scheduler.add_job(
+                        fn, args=args, next_run_time=None, executor=executor
+                    )
+                    self.assertEqual(
+                        await asyncio.wrap_future(self.scheduler.run_job(job.id)), expected
+                    )
 
     def test_is_not_taken_for_another_that_is_added_at_the_same_time(self):
         def add_another(frame, event, argument):  # at every line, as another thread might
@@ -2072,9 +3020,16 @@ class TestEveryKindOfCallable(VirtualTimeTestCase):
     async def test_runs_in_place_with_the_debug_executor(self):
         self.scheduler.add_executor("debug", "debug")
         self.scheduler.start()
-        for kind in ("function", "coroutine function", "partial of a bound coroutine method", "callable object with a coroutine __call__"):
+        for kind in (
+            "function",
+            "coroutine function",
+            "partial of a bound coroutine method",
+            "callable object with a coroutine __call__",
+        ):
             with self.subTest(kind):
-                job = self.scheduler.add_job(self.KINDS[kind], args=[21], next_run_time=None, executor="debug")
+                job = self.scheduler.add_job(
+                    self.KINDS[kind], args=[21], next_run_time=None, executor="debug"
+                )
                 self.assertEqual(await asyncio.wrap_future(self.scheduler.run_job(job.id)), 42)
 
     async def test_has_a_name(self):
@@ -2092,7 +3047,14 @@ class TestEveryKindOfCallable(VirtualTimeTestCase):
                 self.assertEqual(self.scheduler.add_job(self.KINDS[kind], args=[1]).name, name)
 
     async def test_that_is_a_generator_is_refused(self):
-        kinds = (generate, generate_soon, functools.partial(generate), functools.partial(generate_soon), Doubler().generate, GeneratorObject())
+        kinds = (
+            generate,
+            generate_soon,
+            functools.partial(generate),
+            functools.partial(generate_soon),
+            Doubler().generate,
+            GeneratorObject(),
+        )
         for fn in kinds:
             with self.subTest(repr(fn)):
                 expected = f"TypeError: fn={fn!r}: a generator function, of which a call runs nothing; give a plain or coroutine function"
@@ -2117,7 +3079,10 @@ class TestEveryKindOfCallable(VirtualTimeTestCase):
             with self.subTest(fn=fn):
                 self.assertEqual(complaint(self.scheduler.add_job, fn), expected)
         with self.subTest("relative"):
-            self.assertRegex(complaint(self.scheduler.add_job, ".relative:f"), r"^(Value|Lookup)Error: fn='\.relative:f': .*")
+            self.assertRegex(
+                complaint(self.scheduler.add_job, ".relative:f"),
+                r"^(Value|Lookup)Error: fn='\.relative:f': .*",
+            )
 
     async def test_whose_module_lacks_something_says_what(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -2136,38 +3101,73 @@ class TestArgumentsThatDoNotFit(VirtualTimeTestCase):
         hint = "give what it takes as args=[…] or kwargs={…}"
         table = [
             ([], {}, f"args=(), kwargs={{}}: {where}: missing a required argument: 'name'; {hint}"),
-            (["a", "b"], {}, f"args=('a', 'b'), kwargs={{}}: {where}: too many positional arguments; {hint}"),
-            (["a"], {"loudd": 1}, f"args=('a',), kwargs={{'loudd': 1}}: {where}: got an unexpected keyword argument 'loudd'; {hint}"),
-            (["a"], {"name": 1}, f"args=('a',), kwargs={{'name': 1}}: {where}: multiple values for argument 'name'; {hint}"),
+            (
+                ["a", "b"],
+                {},
+                f"args=('a', 'b'), kwargs={{}}: {where}: too many positional arguments; {hint}",
+            ),
+            (
+                ["a"],
+                {"loudd": 1},
+                f"args=('a',), kwargs={{'loudd': 1}}: {where}: got an unexpected keyword argument 'loudd'; {hint}",
+            ),
+            (
+                ["a"],
+                {"name": 1},
+                f"args=('a',), kwargs={{'name': 1}}: {where}: multiple values for argument 'name'; {hint}",
+            ),
         ]
         for args, kwargs, expected in table:
             with self.subTest(args=args, kwargs=kwargs):
-                self.assertEqual(complaint(self.scheduler.add_job, report, args=args, kwargs=kwargs), f"TypeError: {expected}")
+                self.assertEqual(
+                    complaint(self.scheduler.add_job, report, args=args, kwargs=kwargs),
+                    f"TypeError: {expected}",
+                )
                 job = self.scheduler.add_job(report, args=["fits"])
-                self.assertEqual(complaint(self.scheduler.update_job, job.id, args=args, kwargs=kwargs), f"TypeError: {expected}")
+                self.assertEqual(
+                    complaint(self.scheduler.update_job, job.id, args=args, kwargs=kwargs),
+                    f"TypeError: {expected}",
+                )
                 self.assertEqual((job.args, job.kwargs), (("fits",), {}))
         self.assertEqual(len(self.scheduler.get_jobs()), len(table))
 
     async def test_fit_where_the_function_takes_any(self):
-        job = self.scheduler.add_job(lambda *args, **kwargs: None, args=(number for number in range(3)), kwargs={"a": 1})
+        job = self.scheduler.add_job(
+            lambda *args, **kwargs: None, args=(number for number in range(3)), kwargs={"a": 1}
+        )
         self.assertEqual((job.args, job.kwargs), ((0, 1, 2), {"a": 1}))
 
 
 class TestOptions(VirtualTimeTestCase):
     async def test_that_make_no_sense_are_refused(self):
         table = [
-            ({"id": ""}, "TypeError: id='': not an id; give a string that is not empty, or nothing for a random one"),
-            ({"id": 5}, "TypeError: id=5: not an id; give a string that is not empty, or nothing for a random one"),
+            (
+                {"id": ""},
+                "TypeError: id='': not an id; give a string that is not empty, or nothing for a random one",
+            ),
+            (
+                {"id": 5},
+                "TypeError: id=5: not an id; give a string that is not empty, or nothing for a random one",
+            ),
             ({"name": 5}, "TypeError: name=5: not a name; give a string that is not empty"),
             ({"args": 5}, "TypeError: args=5: not a list of arguments; write args=[5]"),
             ({"args": "ab"}, "TypeError: args='ab': not a list of arguments; write args=['ab']"),
-            ({"kwargs": [1]}, "TypeError: kwargs=[1]: not a dictionary with names as keys; write kwargs={'name': value}"),
-            ({"kwargs": {1: 2}}, "TypeError: kwargs={1: 2}: not a dictionary with names as keys; write kwargs={'name': value}"),
+            (
+                {"kwargs": [1]},
+                "TypeError: kwargs=[1]: not a dictionary with names as keys; write kwargs={'name': value}",
+            ),
+            (
+                {"kwargs": {1: 2}},
+                "TypeError: kwargs={1: 2}: not a dictionary with names as keys; write kwargs={'name': value}",
+            ),
             ({"coalesce": 1}, "TypeError: coalesce=1: not True or False"),
             ({"max_instances": 0}, "ValueError: max_instances=0: not a whole number from 1"),
             ({"max_instances": True}, "ValueError: max_instances=True: not a whole number from 1"),
             ({"max_instances": "3"}, "ValueError: max_instances='3': not a whole number from 1"),
-            ({"mistrigger_grace_time": 0}, "ValueError: mistrigger_grace_time=0: not a number of seconds above 0; give None for however late"),
+            (
+                {"mistrigger_grace_time": 0},
+                "ValueError: mistrigger_grace_time=0: not a number of seconds above 0; give None for however late",
+            ),
             (
                 {"mistrigger_grace_time": -1},
                 "ValueError: mistrigger_grace_time=-1: not a number of seconds above 0; give None for however late",
@@ -2176,7 +3176,10 @@ class TestOptions(VirtualTimeTestCase):
                 {"mistrigger_grace_time": float("nan")},
                 "ValueError: mistrigger_grace_time=nan: not a number of seconds above 0; give None for however late",
             ),
-            ({"executor": None}, "TypeError: alias=None: not an alias; give a string such as 'default'"),
+            (
+                {"executor": None},
+                "TypeError: alias=None: not an alias; give a string such as 'default'",
+            ),
             ({"store": 7}, "TypeError: alias=7: not an alias; give a string such as 'default'"),
             ({"replace_existing": "yes"}, "TypeError: replace_existing='yes': not True or False"),
         ]
@@ -2188,7 +3191,10 @@ class TestOptions(VirtualTimeTestCase):
     async def test_that_are_falsy_but_no_arguments_are_refused(self):
         for options in ({"args": ""}, {"args": 0}, {"args": False}, {"kwargs": 0}, {"kwargs": ""}):
             with self.subTest(options):
-                self.assertRegex(complaint(self.scheduler.add_job, nothing, **options), "^TypeError: (kw)?args=.*: not a ")
+                self.assertRegex(
+                    complaint(self.scheduler.add_job, nothing, **options),
+                    "^TypeError: (kw)?args=.*: not a ",
+                )
 
     async def test_of_next_run_time_are_times(self):
         for value in (5, "tomorrow", object, "2026-13-01"):
@@ -2199,19 +3205,59 @@ class TestOptions(VirtualTimeTestCase):
                 )
 
     async def test_may_be_given_as_they_are_kept(self):
-        job = self.scheduler.add_job(nothing, mistrigger_grace_time=timedelta(minutes=1), max_instances=3, coalesce=False, name="n", id="i")
-        kept = (job.mistrigger_grace_time, job.max_instances, job.coalesce, job.name, job.id, job.store_alias, job.executor, job.pending)
+        job = self.scheduler.add_job(
+            nothing,
+            mistrigger_grace_time=timedelta(minutes=1),
+            max_instances=3,
+            coalesce=False,
+            name="n",
+            id="i",
+        )
+        kept = (
+            job.mistrigger_grace_time,
+            job.max_instances,
+            job.coalesce,
+            job.name,
+            job.id,
+            job.store_alias,
+            job.executor,
+            job.pending,
+        )
         self.assertEqual(kept, (60.0, 3, False, "n", "i", "default", "default", True))
 
     async def test_that_do_not_exist_are_answered_with_the_nearest(self):
         table = [
-            ("interval", {"minute": 5}, "minute: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?"),
-            ("cron", {"hours": 5}, "hours: add_job with the trigger 'cron' has no such argument; did you mean 'hour'?"),
-            ("date", {"max_instance": 5}, "max_instance: add_job with the trigger 'date' has no such argument; did you mean 'max_instances'?"),
+            (
+                "interval",
+                {"minute": 5},
+                "minute: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?",
+            ),
+            (
+                "cron",
+                {"hours": 5},
+                "hours: add_job with the trigger 'cron' has no such argument; did you mean 'hour'?",
+            ),
+            (
+                "date",
+                {"max_instance": 5},
+                "max_instance: add_job with the trigger 'date' has no such argument; did you mean 'max_instances'?",
+            ),
             ("date", {"zzzzzz": 5}, "zzzzzz: add_job with the trigger 'date' has no such argument"),
-            (None, {"seconds": 5}, "seconds: an argument of the trigger interval; write trigger='interval'"),
-            (None, {"jitter": 5}, "jitter: an argument of the trigger interval and cron; write trigger='interval'"),
-            (asyncz.IntervalTrigger(minutes=1), {"minutes": 5}, "minutes: add_job with a trigger instance has no such argument"),
+            (
+                None,
+                {"seconds": 5},
+                "seconds: an argument of the trigger interval; write trigger='interval'",
+            ),
+            (
+                None,
+                {"jitter": 5},
+                "jitter: an argument of the trigger interval and cron; write trigger='interval'",
+            ),
+            (
+                asyncz.IntervalTrigger(minutes=1),
+                {"minutes": 5},
+                "minutes: add_job with a trigger instance has no such argument",
+            ),
         ]
         for trigger, options, expected in table:
             with self.subTest(trigger=str(trigger), options=options):
@@ -2221,7 +3267,10 @@ class TestOptions(VirtualTimeTestCase):
     async def test_by_the_names_of_apscheduler_are_answered_with_ours(self):
         add = self.scheduler.add_job
         table = [
-            (lambda: add(func=nothing), "func: add_job has no such argument; here it is called 'fn'"),
+            (
+                lambda: add(func=nothing),
+                "func: add_job has no such argument; here it is called 'fn'",
+            ),
             (
                 lambda: add(nothing, misfire_grace_time=5),
                 "misfire_grace_time: add_job with the trigger 'date' has no such argument; here it is called 'mistrigger_grace_time'",
@@ -2257,19 +3306,32 @@ class TestTriggerOfAJob(VirtualTimeTestCase):
     async def test_is_given_by_name_by_instance_or_not_at_all(self):
         table = [
             ((None, {}), "date[now]", "2026-01-01 00:00:00+00:00"),
-            (("date", {"run_at": "2026-02-01 03:00"}), "date[2026-02-01 03:00:00 UTC]", "2026-02-01 03:00:00+00:00"),
+            (
+                ("date", {"run_at": "2026-02-01 03:00"}),
+                "date[2026-02-01 03:00:00]",
+                "2026-02-01 03:00:00+00:00",
+            ),
             (("interval", {"minutes": 2}), "interval[0:02:00]", "2026-01-01 00:02:00+00:00"),
             (("cron", {"hour": 8}), "cron[hour='8']", "2026-01-01 08:00:00+00:00"),
             ((asyncz.CronTrigger(hour=9), {}), "cron[hour='9']", "2026-01-01 09:00:00+00:00"),
-            ((asyncz.CronTrigger.from_crontab("0 7 * * *", timezone="Asia/Tokyo"), {}), None, "2026-01-02 07:00:00+09:00"),
+            (
+                (asyncz.CronTrigger.from_crontab("0 7 * * *", timezone="Asia/Tokyo"), {}),
+                None,
+                "2026-01-02 07:00:00+09:00",
+            ),
         ]
         for (trigger, options), shown, following in table:
             with self.subTest(following):
                 job = self.scheduler.add_job(nothing, trigger, **options)
-                self.assertEqual((shown and str(job.trigger), str(job.next_run_time)), (shown, following))
+                self.assertEqual(
+                    (shown and str(job.trigger), str(job.next_run_time)), (shown, following)
+                )
 
     async def test_without_one_may_have_the_time_of_a_date(self):
-        self.assertEqual(str(self.scheduler.add_job(nothing, run_at="2026-05-01").next_run_time), "2026-05-01 00:00:00+00:00")
+        self.assertEqual(
+            str(self.scheduler.add_job(nothing, run_at="2026-05-01").next_run_time),
+            "2026-05-01 00:00:00+00:00",
+        )
 
     async def test_that_does_not_exist_is_refused(self):
         kinds = "give an instance, or one of 'cron', 'date', 'interval'"
@@ -2301,26 +3363,52 @@ class TestNextRunTime(VirtualTimeTestCase):
                 self.scheduler.start(paused=True)
             for given, expected in table:
                 with self.subTest(given=given, running=running):
-                    job = self.scheduler.add_job(nothing, "interval", minutes=1, next_run_time=given)
+                    job = self.scheduler.add_job(
+                        nothing, "interval", minutes=1, next_run_time=given
+                    )
                     self.assertEqual(str(job.next_run_time), expected)
-                    self.assertEqual(str(self.scheduler.update_job(job.id, next_run_time=given).next_run_time), expected)
+                    self.assertEqual(
+                        str(self.scheduler.update_job(job.id, next_run_time=given).next_run_time),
+                        expected,
+                    )
 
     async def test_is_in_the_zone_of_the_trigger_where_naive(self):
-        job = self.scheduler.add_job(nothing, "cron", hour=1, timezone="Asia/Tokyo", next_run_time="2026-03-01 12:00")
+        job = self.scheduler.add_job(
+            nothing, "cron", hour=1, timezone="Asia/Tokyo", next_run_time="2026-03-01 12:00"
+        )
         self.assertEqual(str(job.next_run_time), "2026-03-01 12:00:00+09:00")
 
     async def test_now_runs_at_once_and_then_by_the_trigger(self):
         runs = []
-        self.scheduler.add_job(lambda: runs.append(self.now()), "interval", minutes=10, next_run_time="now")
-        self.scheduler.add_job(lambda: runs.append("first " + self.now()), "cron", hour="*", next_run_time="2026-01-01 00:05")
+        self.scheduler.add_job(
+            lambda: runs.append(self.now()), "interval", minutes=10, next_run_time="now"
+        )
+        self.scheduler.add_job(
+            lambda: runs.append("first " + self.now()),
+            "cron",
+            hour="*",
+            next_run_time="2026-01-01 00:05",
+        )
         self.scheduler.start()
         await asyncio.sleep(3601)
-        expected = ["00:00:00", "first 00:05:00", "00:10:00", "00:20:00", "00:30:00", "00:40:00", "00:50:00", "01:00:00", "first 01:00:00"]
+        expected = [
+            "00:00:00",
+            "first 00:05:00",
+            "00:10:00",
+            "00:20:00",
+            "00:30:00",
+            "00:40:00",
+            "00:50:00",
+            "01:00:00",
+            "first 01:00:00",
+        ]
         self.assertEqual(sorted(runs), sorted(expected))
 
     async def test_none_adds_it_paused(self):
         runs = []
-        job = self.scheduler.add_job(lambda: runs.append(self.now()), "interval", minutes=1, next_run_time=None)
+        job = self.scheduler.add_job(
+            lambda: runs.append(self.now()), "interval", minutes=1, next_run_time=None
+        )
         self.scheduler.start()
         await asyncio.sleep(600)
         self.assertEqual((runs, job.next_run_time), ([], None))
@@ -2342,10 +3430,14 @@ class TestIds(VirtualTimeTestCase):
                 else:
                     self.scheduler.add_job(nothing, "cron", hour=5, id="a")
                 expected = "ConflictIdError: id='a': there is a job with that id in store 'default'; give another id, or replace_existing=True"
-                self.assertEqual(complaint(self.scheduler.add_job, nothing, "cron", hour=6, id="a"), expected)
+                self.assertEqual(
+                    complaint(self.scheduler.add_job, nothing, "cron", hour=6, id="a"), expected
+                )
                 with self.assertRaises(KeyError):
                     self.scheduler.add_job(nothing, id="a")
-                self.assertEqual([str(job.trigger) for job in self.scheduler.get_jobs()], ["cron[hour='5']"])
+                self.assertEqual(
+                    [str(job.trigger) for job in self.scheduler.get_jobs()], ["cron[hour='5']"]
+                )
 
     async def test_may_be_the_same_in_two_stores(self):
         self.scheduler.add_store("memory", "other")
@@ -2355,7 +3447,9 @@ class TestIds(VirtualTimeTestCase):
                     self.scheduler.start()
                 else:
                     self.scheduler.add_job(nothing, "cron", hour=5, id="a", name="first")
-                    self.scheduler.add_job(nothing, "cron", hour=5, id="a", name="second", store="other")
+                    self.scheduler.add_job(
+                        nothing, "cron", hour=5, id="a", name="second", store="other"
+                    )
                 self.assertEqual(self.scheduler.get_job("a", "other").name, "second")
                 self.assertEqual(self.scheduler.get_job("a", "default").name, "first")
                 self.assertEqual([job.name for job in self.scheduler.get_jobs("other")], ["second"])
@@ -2370,14 +3464,21 @@ class TestReplaceExisting(VirtualTimeTestCase):
         job = scheduler.add_job(nothing, "interval", minutes=10, id="a", name="old", args=[])
         change(job)
         self.step_clock(60)
-        scheduler.add_job(double, trigger, args=[1], id="a", name="new", replace_existing=True, **options)
+        scheduler.add_job(
+            double, trigger, args=[1], id="a", name="new", replace_existing=True, **options
+        )
         if not running:
             scheduler.start(paused=True)
         found = scheduler.get_jobs()
-        return [(job.name, job.fn, job.args, job.next_run_time and f"{job.next_run_time:%H:%M:%S}") for job in found]
+        return [
+            (job.name, job.fn, job.args, job.next_run_time and f"{job.next_run_time:%H:%M:%S}")
+            for job in found
+        ]
 
     async def test_keeps_the_next_run_time_with_the_same_trigger(self):
-        self.assertEqual(self.replaced(True, "interval", minutes=10), [("new", double, (1,), "00:10:00")])
+        self.assertEqual(
+            self.replaced(True, "interval", minutes=10), [("new", double, (1,), "00:10:00")]
+        )
 
     async def test_computes_it_with_another_trigger(self):
         for running in (True, False):
@@ -2387,17 +3488,30 @@ class TestReplaceExisting(VirtualTimeTestCase):
     async def test_sets_it_where_it_is_given(self):
         for running in (True, False):
             with self.subTest(running=running):
-                again = self.replaced(running, "interval", minutes=10, next_run_time="2026-01-01 05:00")
+                again = self.replaced(
+                    running, "interval", minutes=10, next_run_time="2026-01-01 05:00"
+                )
                 self.assertEqual(again[0][3], "05:00:00")
-                self.assertEqual(self.replaced(running, "interval", minutes=10, next_run_time=None)[0][3], None)
+                self.assertEqual(
+                    self.replaced(running, "interval", minutes=10, next_run_time=None)[0][3], None
+                )
 
     async def test_does_not_resume_a_paused_job(self):
-        self.assertEqual(self.replaced(True, "interval", asyncz.Job.pause, minutes=10), [("new", double, (1,), None)])
+        self.assertEqual(
+            self.replaced(True, "interval", asyncz.Job.pause, minutes=10),
+            [("new", double, (1,), None)],
+        )
 
     async def test_runs_what_fell_into_the_down_time(self):
         runs = []
         for _ in range(2):
-            self.scheduler.add_job(lambda: runs.append(self.now()), "interval", minutes=10, id="a", replace_existing=True)
+            self.scheduler.add_job(
+                lambda: runs.append(self.now()),
+                "interval",
+                minutes=10,
+                id="a",
+                replace_existing=True,
+            )
             self.scheduler.start()
             await asyncio.sleep(601)
             await self.scheduler.shutdown()
@@ -2406,8 +3520,13 @@ class TestReplaceExisting(VirtualTimeTestCase):
 
     async def test_adds_it_where_there_is_none(self):
         self.scheduler.start(paused=True)
-        job = self.scheduler.add_job(nothing, "interval", minutes=10, id="new", replace_existing=True)
-        self.assertEqual((self.scheduler.get_jobs(), str(job.next_run_time)), ([job], "2026-01-01 00:10:00+00:00"))
+        job = self.scheduler.add_job(
+            nothing, "interval", minutes=10, id="new", replace_existing=True
+        )
+        self.assertEqual(
+            (self.scheduler.get_jobs(), str(job.next_run_time)),
+            ([job], "2026-01-01 00:10:00+00:00"),
+        )
 
 
 class TestAScheduleThatIsOver(VirtualTimeTestCase):
@@ -2417,22 +3536,41 @@ class TestAScheduleThatIsOver(VirtualTimeTestCase):
                 scheduler = self.make_scheduler()
                 if running:
                     scheduler.start()
-                job = scheduler.add_job(nothing, "interval", minutes=1, start_at="2025-01-01", end_at="2025-02-01", id="a")
+                job = scheduler.add_job(
+                    nothing,
+                    "interval",
+                    minutes=1,
+                    start_at="2025-01-01",
+                    end_at="2025-02-01",
+                    id="a",
+                )
                 if not running:
                     scheduler.start()
                 self.assertEqual((job.next_run_time, scheduler.get_jobs()), (None, []))
                 self.assertEqual(
                     [record.getMessage() for record in logs.records],
-                    ["job 'a' in store 'default': its schedule interval[0:01:00] is over, it is removed"],
+                    [
+                        "job 'a' in store 'default': its schedule interval[0:01:00] is over, it is removed"
+                    ],
                 )
 
     async def test_ends_after_its_last_run_with_the_job_removed(self):
         events = []
-        self.scheduler.add_listener(lambda event: events.append((code_name(event.code), self.now())), asyncz.JOB_REMOVED | asyncz.JOB_EXECUTED)
+        self.scheduler.add_listener(
+            lambda event: events.append((code_name(event.code), self.now())),
+            asyncz.JOB_REMOVED | asyncz.JOB_EXECUTED,
+        )
         self.scheduler.add_job(nothing, "interval", minutes=1, end_at="2026-01-01 00:02:30")
         self.scheduler.start()
         await asyncio.sleep(600)
-        self.assertEqual(events, [("JOB_EXECUTED", "00:01:00"), ("JOB_REMOVED", "00:02:00"), ("JOB_EXECUTED", "00:02:00")])
+        self.assertEqual(
+            events,
+            [
+                ("JOB_EXECUTED", "00:01:00"),
+                ("JOB_REMOVED", "00:02:00"),
+                ("JOB_EXECUTED", "00:02:00"),
+            ],
+        )
         self.assertEqual(self.scheduler.get_jobs(), [])
 
     async def test_runs_late_where_it_is_a_date_that_has_passed(self):
@@ -2447,7 +3585,9 @@ class TestScheduledJob(VirtualTimeTestCase):
     async def test_returns_the_function_and_names_the_job_after_it(self):
         decorated = self.scheduler.scheduled_job("interval", minutes=5)(double_soon_alone)
         self.assertIs(decorated, double_soon_alone)
-        self.assertEqual([job.id for job in self.scheduler.get_jobs()], [f"{__name__}:double_soon_alone"])
+        self.assertEqual(
+            [job.id for job in self.scheduler.get_jobs()], [f"{__name__}:double_soon_alone"]
+        )
 
     async def test_twice_on_a_function_adds_two_jobs(self):
         @self.scheduler.scheduled_job("cron", hour=8)
@@ -2458,7 +3598,10 @@ class TestScheduledJob(VirtualTimeTestCase):
 
         name = f"{__name__}:TestScheduledJob.test_twice_on_a_function_adds_two_jobs.<locals>.report"
         jobs = {job.id: str(job.trigger) for job in self.scheduler.get_jobs()}
-        self.assertEqual(jobs, {name: "cron[hour='20']", f"{name}#2": "cron[hour='8']", "mine": "cron[hour='21']"})
+        self.assertEqual(
+            jobs,
+            {name: "cron[hour='20']", f"{name}#2": "cron[hour='8']", "mine": "cron[hour='21']"},
+        )
 
     async def test_of_a_module_that_is_loaded_again_replaces(self):
         source = "@s.scheduled_job('interval', minutes=5)\n@s.scheduled_job('interval', minutes={0})\ndef tick(): return {0}\n"
@@ -2472,13 +3615,20 @@ class TestScheduledJob(VirtualTimeTestCase):
                 for minutes in (1, 2):
                     exec(source.format(minutes), module.__dict__)
                 jobs = sorted((job.id, job.fn(), str(job.trigger)) for job in scheduler.get_jobs())
-                expected = [("fake_module:tick", 2, "interval[0:02:00]"), ("fake_module:tick#2", 2, "interval[0:05:00]")]
+                expected = [
+                    ("fake_module:tick", 2, "interval[0:02:00]"),
+                    ("fake_module:tick#2", 2, "interval[0:05:00]"),
+                ]
                 self.assertEqual(jobs, expected)
 
     async def test_takes_the_options_of_add_job(self):
-        self.scheduler.scheduled_job("interval", minutes=5, args=[1], name="n", max_instances=2, next_run_time=None)(double)
+        self.scheduler.scheduled_job(
+            "interval", minutes=5, args=[1], name="n", max_instances=2, next_run_time=None
+        )(double)
         job = self.scheduler.get_jobs()[0]
-        self.assertEqual((job.name, job.args, job.max_instances, job.next_run_time), ("n", (1,), 2, None))
+        self.assertEqual(
+            (job.name, job.args, job.max_instances, job.next_run_time), ("n", (1,), 2, None)
+        )
 
     async def test_says_how_to_write_it(self):
         scheduled = self.scheduler.scheduled_job
@@ -2487,7 +3637,10 @@ class TestScheduledJob(VirtualTimeTestCase):
                 lambda: scheduled(double),
                 "TypeError: scheduled_job: used without parentheses; write @scheduler.scheduled_job('interval', minutes=5)",
             ),
-            (lambda: scheduled("cron", replace_existing=True), "TypeError: scheduled_job: replace_existing is always True here; leave it out"),
+            (
+                lambda: scheduled("cron", replace_existing=True),
+                "TypeError: scheduled_job: replace_existing is always True here; leave it out",
+            ),
             (lambda: scheduled("interval", minute=5)(nothing), None),
             (
                 lambda: scheduled("interval", minutes=5)(5),
@@ -2498,7 +3651,8 @@ class TestScheduledJob(VirtualTimeTestCase):
             with self.subTest(expected):
                 self.assertEqual(
                     complaint(call),
-                    expected or "TypeError: minute: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?",
+                    expected
+                    or "TypeError: minute: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?",
                 )
 
 
@@ -2513,8 +3667,23 @@ def described(job):
     """Return what two equal jobs have in common."""
     if job is None:
         return None
-    options = (job.coalesce, job.max_instances, job.mistrigger_grace_time, job.executor, job.store_alias)
-    return (job.id, job.name, job.fn.__name__, job.args, job.kwargs, str(job.trigger), str(job.next_run_time), options)
+    options = (
+        job.coalesce,
+        job.max_instances,
+        job.mistrigger_grace_time,
+        job.executor,
+        job.store_alias,
+    )
+    return (
+        job.id,
+        job.name,
+        job.fn.__name__,
+        job.args,
+        job.kwargs,
+        str(job.trigger),
+        str(job.next_run_time),
+        options,
+    )
 
 
 def prepare(scheduler):
@@ -2523,8 +3692,18 @@ def prepare(scheduler):
     scheduler.add_job(double, "cron", hour=12, id="noon", name="noon", args=[1])
     scheduler.add_job(nothing, "date", run_at="2026-01-01 01:00", id="once", name="once")
     scheduler.add_job(nothing, "interval", minutes=2, id="idle", name="idle", next_run_time=None)
-    scheduler.add_job(nothing, "date", run_at="2025-01-01", id="past", name="past", next_run_time=None)
-    scheduler.add_job(nothing, "interval", minutes=1, end_at="2026-01-01 00:30", id="ends", name="ends", next_run_time=None)
+    scheduler.add_job(
+        nothing, "date", run_at="2025-01-01", id="past", name="past", next_run_time=None
+    )
+    scheduler.add_job(
+        nothing,
+        "interval",
+        minutes=1,
+        end_at="2026-01-01 00:30",
+        id="ends",
+        name="ends",
+        next_run_time=None,
+    )
 
 
 class TestBeforeTheStart(VirtualTimeTestCase):
@@ -2533,7 +3712,11 @@ class TestBeforeTheStart(VirtualTimeTestCase):
             """A lock that, the nth time that it is taken, another thread was faster to take: one that adds a job."""
 
             def __init__(self, scheduler, countdown):
-                self.scheduler, self.lock, self.countdown = scheduler, scheduler._lock, countdown
+                self.scheduler, self.lock, self.countdown = (
+                    scheduler,
+                    scheduler._engine.registry.lock,
+                    countdown,
+                )
 
             def __enter__(self):
                 self.countdown -= 1
@@ -2544,33 +3727,56 @@ class TestBeforeTheStart(VirtualTimeTestCase):
             def __exit__(self, *exc_info):
                 self.lock.release()
 
-        for countdown in range(1, 4):
+        for countdown in range(1, 3):
             with self.subTest(countdown=countdown):
                 scheduler = self.make_scheduler()
-                scheduler._lock = lock = Meddling(scheduler, countdown)
+                scheduler._engine.registry.lock = lock = Meddling(scheduler, countdown)
                 scheduler.start(paused=True)
                 self.assertLessEqual(lock.countdown, 0)
                 self.assertEqual([job.id for job in scheduler.get_jobs()], ["a"])
 
     OPERATIONS = {
         "add": lambda s: s.add_job(nothing, "interval", minutes=1, id="new"),
-        "add at a time": lambda s: s.add_job(nothing, "interval", minutes=1, id="new", next_run_time="2026-01-05"),
-        "add now": lambda s: s.add_job(nothing, "interval", minutes=1, id="new", next_run_time="now"),
-        "add paused": lambda s: s.add_job(nothing, "interval", minutes=1, id="new", next_run_time=None),
-        "add what is over": lambda s: described(s.add_job(nothing, "interval", minutes=1, end_at="2025-01-01", id="new")),
+        "add at a time": lambda s: s.add_job(
+            nothing, "interval", minutes=1, id="new", next_run_time="2026-01-05"
+        ),
+        "add now": lambda s: s.add_job(
+            nothing, "interval", minutes=1, id="new", next_run_time="now"
+        ),
+        "add paused": lambda s: s.add_job(
+            nothing, "interval", minutes=1, id="new", next_run_time=None
+        ),
+        "add what is over": lambda s: described(
+            s.add_job(nothing, "interval", minutes=1, end_at="2025-01-01", id="new")
+        ),
         "add an id that is there": lambda s: s.add_job(nothing, id="tick"),
-        "replace": lambda s: s.add_job(double, "cron", minute=5, args=[1], id="tick", replace_existing=True),
-        "update options": lambda s: s.update_job("tick", name="other", coalesce=False, max_instances=4, mistrigger_grace_time=5, kwargs={}),
+        "replace": lambda s: s.add_job(
+            double, "cron", minute=5, args=[1], id="tick", replace_existing=True
+        ),
+        "update options": lambda s: s.update_job(
+            "tick",
+            name="other",
+            coalesce=False,
+            max_instances=4,
+            mistrigger_grace_time=5,
+            kwargs={},
+        ),
         "update the function": lambda s: s.update_job("tick", fn=double, args=[5]),
         "update arguments alone": lambda s: s.update_job("noon", args=[7]),
         "update arguments that do not fit": lambda s: s.update_job("noon", args=[7, 8]),
         "update the function, its arguments do not fit": lambda s: s.update_job("noon", fn=nothing),
         "update the trigger": lambda s: s.update_job("tick", trigger=asyncz.CronTrigger(minute=7)),
         "update the trigger by name": lambda s: s.update_job("tick", trigger="date"),
-        "update the trigger of a paused job": lambda s: s.update_job("idle", trigger=asyncz.CronTrigger(minute=7)),
-        "update the next run time": lambda s: s.update_job("tick", next_run_time="2026-01-03 04:05"),
+        "update the trigger of a paused job": lambda s: s.update_job(
+            "idle", trigger=asyncz.CronTrigger(minute=7)
+        ),
+        "update the next run time": lambda s: s.update_job(
+            "tick", next_run_time="2026-01-03 04:05"
+        ),
         "update the next run time to none": lambda s: s.update_job("tick", next_run_time=None),
-        "update trigger and next run time": lambda s: s.update_job("idle", trigger=asyncz.CronTrigger(minute=7), next_run_time="now"),
+        "update trigger and next run time": lambda s: s.update_job(
+            "idle", trigger=asyncz.CronTrigger(minute=7), next_run_time="now"
+        ),
         "update the id": lambda s: s.update_job("tick", id="tock"),
         "update the store": lambda s: s.update_job("tick", store_alias="other"),
         "update nothing": lambda s: s.update_job("tick"),
@@ -2578,11 +3784,17 @@ class TestBeforeTheStart(VirtualTimeTestCase):
         "update to a wrong option": lambda s: s.update_job("tick", max_instances=0),
         "update a job that is not": lambda s: s.update_job("tock", name="x"),
         "reschedule": lambda s: s.reschedule_job("tick", trigger="cron", hour=3),
-        "reschedule by an instance": lambda s: s.reschedule_job("tick", None, asyncz.IntervalTrigger(hours=1)),
+        "reschedule by an instance": lambda s: s.reschedule_job(
+            "tick", None, asyncz.IntervalTrigger(hours=1)
+        ),
         "reschedule a paused job": lambda s: s.reschedule_job("idle", trigger="cron", hour=3),
         "reschedule wrongly": lambda s: s.reschedule_job("tick", trigger="interval", minute=3),
-        "reschedule to an end": lambda s: s.reschedule_job("tick", trigger="interval", minutes=3, end_at="2025-01-01"),
-        "reschedule a job that is not": lambda s: s.reschedule_job("tock", trigger="interval", minutes=3),
+        "reschedule to an end": lambda s: s.reschedule_job(
+            "tick", trigger="interval", minutes=3, end_at="2025-01-01"
+        ),
+        "reschedule a job that is not": lambda s: s.reschedule_job(
+            "tock", trigger="interval", minutes=3
+        ),
         "pause": lambda s: s.pause_job("tick"),
         "pause twice": lambda s: (s.pause_job("tick"), s.pause_job("tick"))[1],
         "pause a paused job": lambda s: s.pause_job("idle"),
@@ -2605,7 +3817,9 @@ class TestBeforeTheStart(VirtualTimeTestCase):
         "get a job that is not": lambda s: s.get_job("tock"),
         "get in a store that is not": lambda s: s.get_job("tick", "elsewhere"),
         "upcoming": lambda s: [(str(moment), job.id) for moment, job in s.upcoming(5)],
-        "upcoming until": lambda s: [(str(moment), job.id) for moment, job in s.upcoming(None, "2026-01-01 00:03")],
+        "upcoming until": lambda s: [
+            (str(moment), job.id) for moment, job in s.upcoming(None, "2026-01-01 00:03")
+        ],
         "upcoming without an end": lambda s: s.upcoming(None),
         "a job's update": lambda s: s.get_job("tick").update(name="x"),
         "a job's reschedule": lambda s: s.get_job("tick").reschedule("cron", hour=3),
@@ -2620,20 +3834,26 @@ class TestBeforeTheStart(VirtualTimeTestCase):
             with self.subTest(name):
                 results = []
                 for running in (False, True):
-                    self.clock._start_us = asyncz._to_us(at(self.START)) - round(self.clock._elapsed * 1_000_000)
+                    self.clock._start_us = asyncz._to_us(at(self.START)) - round(
+                        self.clock._elapsed * 1_000_000
+                    )
                     scheduler = self.make_scheduler()
                     codes = []
                     prepare(scheduler)
                     if running:
                         scheduler.start(paused=True)
                     self.step_clock(10)
-                    scheduler.add_listener(lambda event, codes=codes: codes.append(code_name(event.code)))
+                    scheduler.add_listener(
+                        lambda event, codes=codes: codes.append(code_name(event.code))
+                    )
                     try:
                         result = operation(scheduler)
                     except Exception as error:
                         result = f"{type(error).__name__}: {error}"
                     if isinstance(result, asyncz.Job):
-                        self.assertEqual(result.pending, not running and scheduler.get_job(result.id) is result)
+                        self.assertEqual(
+                            result.pending, not running and scheduler.get_job(result.id) is result
+                        )
                         result = described(result)
                     jobs = [described(job) for job in scheduler.get_jobs()]
                     results.append((result, jobs))
@@ -2648,11 +3868,16 @@ class TestBeforeTheStart(VirtualTimeTestCase):
         self.step_clock(30)
         self.scheduler.start(paused=True)
         left = [(job.id, str(job.next_run_time)[11:19]) for job in self.scheduler.get_jobs()]
-        self.assertEqual(left, [("once", "02:00:00"), ("noon", "13:00:00"), ("tick", ""), ("past", ""), ("ends", "")])
+        self.assertEqual(
+            left,
+            [("once", "02:00:00"), ("noon", "13:00:00"), ("tick", ""), ("past", ""), ("ends", "")],
+        )
 
     async def test_a_job_resumed_runs_by_its_trigger(self):
         runs = []
-        job = self.scheduler.add_job(lambda: runs.append(self.now()), "interval", minutes=1, next_run_time=None)
+        job = self.scheduler.add_job(
+            lambda: runs.append(self.now()), "interval", minutes=1, next_run_time=None
+        )
         job.resume()
         self.scheduler.start()
         await asyncio.sleep(121)
@@ -2664,11 +3889,22 @@ class TestUpdateJob(VirtualTimeTestCase):
         self.scheduler.start(paused=True)
         job = self.scheduler.add_job(double, "interval", minutes=1, args=[1])
         changed = self.scheduler.update_job(
-            job.id, fn=double_soon, name="new", args=[2], coalesce=False, max_instances=3, mistrigger_grace_time=9
+            job.id,
+            fn=double_soon,
+            name="new",
+            args=[2],
+            coalesce=False,
+            max_instances=3,
+            mistrigger_grace_time=9,
         )
         self.assertIs(changed, job)
-        self.assertEqual((job.fn, job.name, job.args, job.coalesce), (double_soon, "new", (2,), False))
-        self.assertEqual((job.max_instances, job.mistrigger_grace_time, str(job.next_run_time)), (3, 9, "2026-01-01 00:01:00+00:00"))
+        self.assertEqual(
+            (job.fn, job.name, job.args, job.coalesce), (double_soon, "new", (2,), False)
+        )
+        self.assertEqual(
+            (job.max_instances, job.mistrigger_grace_time, str(job.next_run_time)),
+            (3, 9, "2026-01-01 00:01:00+00:00"),
+        )
 
     async def test_leaves_a_run_in_progress_as_it_is(self):
         async def job(value):
@@ -2686,13 +3922,18 @@ class TestUpdateJob(VirtualTimeTestCase):
     async def test_changes_nothing_where_one_of_the_changes_is_wrong(self):
         job = self.scheduler.add_job(double, "interval", minutes=1, args=[1], id="a")
         said = complaint(self.scheduler.update_job, "a", name="new", max_instances=0)
-        self.assertEqual((said, job.name), ("ValueError: max_instances=0: not a whole number from 1", "double"))
+        self.assertEqual(
+            (said, job.name), ("ValueError: max_instances=0: not a whole number from 1", "double")
+        )
 
     async def test_of_the_executor_needs_one_that_is_there(self):
         self.scheduler.start(paused=True)
         self.scheduler.add_job(nothing, "interval", minutes=1, id="a")
         said = complaint(self.scheduler.update_job, "a", executor="defualt")
-        self.assertEqual(said, "LookupError: executor='defualt': no such executor; did you mean 'default'?; there are 'default'")
+        self.assertEqual(
+            said,
+            "LookupError: executor='defualt': no such executor; did you mean 'default'?; there are 'default'",
+        )
 
     async def test_that_is_earlier_is_heard_at_once(self):
         runs = []
@@ -2732,7 +3973,9 @@ class TestPauseJob(VirtualTimeTestCase):
 
     async def test_of_a_one_off_whose_time_is_to_come_keeps_it(self):
         runs = []
-        job = self.scheduler.add_job(lambda: runs.append(self.now()), "date", run_at="2026-01-01 00:10")
+        job = self.scheduler.add_job(
+            lambda: runs.append(self.now()), "date", run_at="2026-01-01 00:10"
+        )
         self.scheduler.start()
         job.pause()
         await asyncio.sleep(60)
@@ -2776,7 +4019,13 @@ class TestDeleteJob(VirtualTimeTestCase):
             job = self.scheduler.add_job(nothing, "interval", minutes=1, id="tick")
             self.scheduler.add_job(nothing, "interval", minutes=1, id="tack")
             job.delete()
-            for verb in (job.pause, job.resume, job.delete, job.update, lambda: job.reschedule("date")):
+            for verb in (
+                job.pause,
+                job.resume,
+                job.delete,
+                job.update,
+                lambda: job.reschedule("date"),
+            ):
                 with self.subTest(verb=verb, running=running):
                     expected = "JobLookupError: job_id='tick': no such job in store 'default'; did you mean 'tack'?"
                     self.assertEqual(complaint(verb), expected)
@@ -2792,9 +4041,14 @@ class TestDeleteJob(VirtualTimeTestCase):
             self.scheduler.add_job(nothing, "interval", minutes=2, id="b", store=store)
         self.scheduler.delete_job("a", "other")
         self.scheduler.remove_all_jobs("default")
-        self.assertEqual([(job.id, job.store_alias) for job in self.scheduler.get_jobs()], [("b", "other")])
+        self.assertEqual(
+            [(job.id, job.store_alias) for job in self.scheduler.get_jobs()], [("b", "other")]
+        )
         said = complaint(self.scheduler.get_jobs, "othre")
-        self.assertEqual(said, "LookupError: store='othre': no such store; did you mean 'other'?; there are 'default', 'other'")
+        self.assertEqual(
+            said,
+            "LookupError: store='othre': no such store; did you mean 'other'?; there are 'default', 'other'",
+        )
 
 
 class TestListsOfJobs(VirtualTimeTestCase):
@@ -2805,7 +4059,10 @@ class TestListsOfJobs(VirtualTimeTestCase):
                 prepare(scheduler)
                 if running:
                     scheduler.start(paused=True)
-                self.assertEqual([job.id for job in scheduler.get_jobs()], ["tick", "once", "noon", "idle", "past", "ends"])
+                self.assertEqual(
+                    [job.id for job in scheduler.get_jobs()],
+                    ["tick", "once", "noon", "idle", "past", "ends"],
+                )
 
     async def test_of_coming_runs_are_merged(self):
         self.scheduler.add_job(nothing, "interval", minutes=20, id="a")
@@ -2814,16 +4071,27 @@ class TestListsOfJobs(VirtualTimeTestCase):
         self.scheduler.add_job(nothing, "cron", minute=1, id="d", next_run_time=None)
         shown = [f"{job.id} {moment:%H:%M}" for moment, job in self.scheduler.upcoming(6)]
         self.assertEqual(shown, ["a 00:20", "c 00:25", "b 00:30", "a 00:40", "a 01:00", "a 01:20"])
-        shown = [f"{job.id} {moment:%H:%M}" for moment, job in self.scheduler.upcoming(None, until="2026-01-01 00:30")]
+        shown = [
+            f"{job.id} {moment:%H:%M}"
+            for moment, job in self.scheduler.upcoming(None, until="2026-01-01 00:30")
+        ]
         self.assertEqual(shown, ["a 00:20", "c 00:25", "b 00:30"])
         self.assertEqual((len(self.scheduler.upcoming()), self.scheduler.upcoming(0)), (10, []))
 
     async def test_show_as_tables_that_are_escaped(self):
-        self.scheduler.add_job(nothing, "interval", minutes=1, id="<b>&", name="<script>alert('x')</script>")
+        self.scheduler.add_job(
+            nothing, "interval", minutes=1, id="<b>&", name="<script>alert('x')</script>"
+        )
         for shown in (self.scheduler.get_jobs()._repr_html_(), self.scheduler._repr_html_()):
-            self.assertIn("<td>&lt;b&gt;&amp;</td><td>&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;</td>", shown)
+            self.assertIn(
+                "<td>&lt;b&gt;&amp;</td><td>&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;</td>",
+                shown,
+            )
             self.assertNotIn("<script>", shown)
-        self.assertIn("AsyncIOScheduler: stopped, 1 job, next run: 2026-01-01 00:01:00 UTC", self.scheduler._repr_html_())
+        self.assertIn(
+            "AsyncIOScheduler: stopped, 1 job, next run: 2026-01-01 00:01:00 UTC",
+            self.scheduler._repr_html_(),
+        )
 
 
 class TestDisplay(VirtualTimeTestCase):
@@ -2833,7 +4101,11 @@ class TestDisplay(VirtualTimeTestCase):
         self.assertEqual(repr(job), "<Job 'a' interval[0:01:00] next run: 2026-01-01 00:01:00 UTC>")
         job.pause()
         self.assertEqual(
-            (str(job), repr(job)), ("double (interval[0:01:00], next run: paused)", "<Job 'a' interval[0:01:00] next run: paused>")
+            (str(job), repr(job)),
+            (
+                "double (interval[0:01:00], next run: paused)",
+                "<Job 'a' interval[0:01:00] next run: paused>",
+            ),
         )
 
     async def test_of_a_scheduler_is_one_line(self):
@@ -2864,7 +4136,9 @@ class TestRunJob(VirtualTimeTestCase):
         for kind, job in {
             "coroutine": self.scheduler.add_job(double_soon, "interval", hours=1, args=[2]),
             "plain": self.scheduler.add_job(double, "interval", hours=1, args=[2]),
-            "paused": self.scheduler.add_job(double, "interval", hours=1, args=[2], next_run_time=None),
+            "paused": self.scheduler.add_job(
+                double, "interval", hours=1, args=[2], next_run_time=None
+            ),
             "one-off": self.scheduler.add_job(double, "date", run_at="2026-02-01", args=[2]),
         }.items():
             with self.subTest(kind):
@@ -2880,7 +4154,10 @@ class TestRunJob(VirtualTimeTestCase):
             raise ZeroDivisionError("on purpose")
 
         for fn in (fail, fail_soon):
-            with self.assertLogs("asyncz", "ERROR"), self.assertRaisesRegex(ZeroDivisionError, "^on purpose$"):
+            with (
+                self.assertLogs("asyncz", "ERROR"),
+                self.assertRaisesRegex(ZeroDivisionError, "^on purpose$"),
+            ):
                 await self.result(self.scheduler.add_job(fn, next_run_time=None))
 
     async def test_raises_where_as_many_run_as_may(self):
@@ -2892,8 +4169,13 @@ class TestRunJob(VirtualTimeTestCase):
         first, second, third = (self.scheduler.run_job("a") for _ in range(3))
         with self.assertRaises(asyncz.MaximumInstancesError) as caught:
             await asyncio.wrap_future(third)
-        self.assertEqual(str(caught.exception), "job 'a': max_instances=2 are running; wait for one to end, or allow more")
-        self.assertEqual([await asyncio.wrap_future(future) for future in (first, second)], ["done", "done"])
+        self.assertEqual(
+            str(caught.exception),
+            "job 'a': max_instances=2 are running; wait for one to end, or allow more",
+        )
+        self.assertEqual(
+            [await asyncio.wrap_future(future) for future in (first, second)], ["done", "done"]
+        )
         self.assertEqual(await self.result(job), "done")
 
     async def test_is_not_stopped_by_whoever_waits_for_it(self):
@@ -2914,21 +4196,29 @@ class TestRunJob(VirtualTimeTestCase):
     async def test_reports_it_as_any_run(self):
         events = []
         self.scheduler.add_listener(
-            lambda event: events.append((code_name(event.code), event.job_id)), asyncz.JOB_EXECUTED | asyncz.JOB_SUBMITTED
+            lambda event: events.append((code_name(event.code), event.job_id)),
+            asyncz.JOB_EXECUTED | asyncz.JOB_SUBMITTED,
         )
         await self.result(self.scheduler.add_job(nothing, next_run_time=None, id="a"))
         self.assertEqual(events, [("JOB_SUBMITTED", "a"), ("JOB_EXECUTED", "a")])
 
     async def test_says_what_does_not_work(self):
         self.scheduler.add_job(nothing, next_run_time=None, id="tick")
-        self.assertEqual(complaint(self.scheduler.run_job, "zzz"), "JobLookupError: job_id='zzz': no such job")
-        self.assertEqual(complaint(self.scheduler.run_job, "tik"), "JobLookupError: job_id='tik': no such job; did you mean 'tick'?")
+        self.assertEqual(
+            complaint(self.scheduler.run_job, "zzz"), "JobLookupError: job_id='zzz': no such job"
+        )
+        self.assertEqual(
+            complaint(self.scheduler.run_job, "tik"),
+            "JobLookupError: job_id='tik': no such job; did you mean 'tick'?",
+        )
         stopped = self.make_scheduler()
         stopped.add_job(nothing, id="a")
         expected = "SchedulerNotRunningError: run_job: job 'a' can't run, the scheduler is stopped; start it first"
         self.assertEqual(complaint(stopped.run_job, "a"), expected)
         await self.scheduler.shutdown()
-        self.assertEqual(complaint(self.scheduler.run_job, "tick"), expected.replace("'a'", "'tick'"))
+        self.assertEqual(
+            complaint(self.scheduler.run_job, "tick"), expected.replace("'a'", "'tick'")
+        )
 
 
 # --- What was missed ---
@@ -2974,9 +4264,14 @@ class TestMissedRuns(VirtualTimeTestCase):
     async def outcome(self, late, **options):
         """Let a job of every minute be due from 00:01 to 00:10, look at it `late` seconds after 00:10, and return what happened."""
         scheduler, events = self.make_scheduler(), []
-        self.clock._start_us = asyncz._to_us(at(self.START)) - round(self.clock._elapsed * 1_000_000)
+        self.clock._start_us = asyncz._to_us(at(self.START)) - round(
+            self.clock._elapsed * 1_000_000
+        )
         scheduler.add_listener(
-            lambda event: events.append(f"{code_name(event.code)[4:]} {event.scheduled_run_time:%M}"), asyncz.JOB_EXECUTED | asyncz.JOB_MISSED
+            lambda event: events.append(
+                f"{code_name(event.code)[4:]} {event.scheduled_run_time:%M}"
+            ),
+            asyncz.JOB_EXECUTED | asyncz.JOB_MISSED,
         )
         scheduler.add_job(nothing, "interval", minutes=1, **options)
         scheduler.start(paused=True)
@@ -3010,9 +4305,14 @@ class TestMissedRuns(VirtualTimeTestCase):
         for count in (100, 101):
             with self.subTest(count=count):
                 scheduler, events = self.make_scheduler(), []
-                scheduler.add_listener(lambda event, events=events: events.append(event.scheduled_run_time), asyncz.JOB_MISSED)
+                scheduler.add_listener(
+                    lambda event, events=events: events.append(event.scheduled_run_time),
+                    asyncz.JOB_MISSED,
+                )
                 start = asyncz._from_us(self.clock.now_us())
-                scheduler.add_job(nothing, "interval", minutes=1, coalesce=False, mistrigger_grace_time=10, id="a")
+                scheduler.add_job(
+                    nothing, "interval", minutes=1, coalesce=False, mistrigger_grace_time=10, id="a"
+                )
                 scheduler.start(paused=True)
                 await asyncio.sleep(60 * count + 30)
                 with self.assertLogs("asyncz", "WARNING") as logs:
@@ -3030,8 +4330,12 @@ class TestMissedRuns(VirtualTimeTestCase):
             await asyncio.sleep(10)
 
         runs, submitted = [], []
-        self.scheduler.add_listener(lambda event: submitted.append(len(event.scheduled_run_times)), asyncz.JOB_SUBMITTED)
-        self.scheduler.add_job(job, "interval", minutes=1, coalesce=False, end_at="2026-01-01 00:03")
+        self.scheduler.add_listener(
+            lambda event: submitted.append(len(event.scheduled_run_times)), asyncz.JOB_SUBMITTED
+        )
+        self.scheduler.add_job(
+            job, "interval", minutes=1, coalesce=False, end_at="2026-01-01 00:03"
+        )
         self.scheduler.start(paused=True)
         await asyncio.sleep(190)
         self.scheduler.resume()
@@ -3044,9 +4348,17 @@ class TestMissedRuns(VirtualTimeTestCase):
 
         events = []
         self.scheduler.add_listener(
-            lambda event: events.append(f"{code_name(event.code)} {event.scheduled_run_time:%M}"), asyncz.JOB_EXECUTED | asyncz.JOB_MISSED
+            lambda event: events.append(f"{code_name(event.code)} {event.scheduled_run_time:%M}"),
+            asyncz.JOB_EXECUTED | asyncz.JOB_MISSED,
         )
-        self.scheduler.add_job(job, "interval", minutes=1, coalesce=False, mistrigger_grace_time=200, end_at="2026-01-01 00:03")
+        self.scheduler.add_job(
+            job,
+            "interval",
+            minutes=1,
+            coalesce=False,
+            mistrigger_grace_time=200,
+            end_at="2026-01-01 00:03",
+        )
         self.scheduler.start(paused=True)
         await asyncio.sleep(190)
         with self.assertLogs("asyncz", "WARNING"):
@@ -3060,17 +4372,26 @@ class TestAYearOfSeconds(VirtualTimeTestCase):
 
     async def pause_for_a_year(self, fn, trigger=None, **options):
         """Add a job of every second, and be paused for a year."""
-        job = self.scheduler.add_job(fn, trigger or asyncz.IntervalTrigger(seconds=1), id="a", next_run_time="now", **options)
+        job = self.scheduler.add_job(
+            fn, trigger or asyncz.IntervalTrigger(seconds=1), id="a", next_run_time="now", **options
+        )
         self.scheduler.start(paused=True)
         await asyncio.sleep(self.YEAR)
         return job
 
     async def test_coalesced_is_one_run_found_in_few_steps(self):
-        for trigger in (EverySecond(), asyncz.IntervalTrigger(seconds=1), asyncz.CronTrigger(second="*")):
+        for trigger in (
+            EverySecond(),
+            asyncz.IntervalTrigger(seconds=1),
+            asyncz.CronTrigger(second="*"),
+        ):
             with self.subTest(str(trigger)):
                 times = []
                 self.scheduler = self.make_scheduler()
-                self.scheduler.add_listener(lambda event, times=times: times.append(event.scheduled_run_time), asyncz.JOB_EXECUTED)
+                self.scheduler.add_listener(
+                    lambda event, times=times: times.append(event.scheduled_run_time),
+                    asyncz.JOB_EXECUTED,
+                )
                 await self.pause_for_a_year(nothing, trigger)
                 calls, now = getattr(trigger, "calls", 0), asyncz._from_us(self.clock.now_us())
                 began = time.perf_counter()
@@ -3083,14 +4404,20 @@ class TestAYearOfSeconds(VirtualTimeTestCase):
 
     async def test_with_a_grace_time_is_a_minute_of_runs_and_one_miss(self):
         events = []
-        self.scheduler.add_listener(lambda event: events.append(event.code), asyncz.JOB_EXECUTED | asyncz.JOB_MISSED)
+        self.scheduler.add_listener(
+            lambda event: events.append(event.code), asyncz.JOB_EXECUTED | asyncz.JOB_MISSED
+        )
         job = await self.pause_for_a_year(nothing, coalesce=False, mistrigger_grace_time=60)
         with self.assertLogs("asyncz", "WARNING") as logs:
             self.scheduler.resume()
             await asyncio.sleep(0.5)
-        said = "job 'a': all runs from 2026-01-01 00:00:00 UTC to 2026-12-31 23:58:59 UTC were missed"
+        said = (
+            "job 'a': all runs from 2026-01-01 00:00:00 UTC to 2026-12-31 23:58:59 UTC were missed"
+        )
         self.assertEqual([record.getMessage() for record in logs.records][0], said)
-        self.assertEqual((events.count(asyncz.JOB_EXECUTED), events.count(asyncz.JOB_MISSED)), (61, 1))
+        self.assertEqual(
+            (events.count(asyncz.JOB_EXECUTED), events.count(asyncz.JOB_MISSED)), (61, 1)
+        )
         self.assertEqual(str(job.next_run_time), "2027-01-01 00:00:01+00:00")
 
     async def walk(self, fn, heard, trigger):
@@ -3116,7 +4443,7 @@ class TestAYearOfSeconds(VirtualTimeTestCase):
         def job():
             nonlocal count
             count += 1
-            if count == 3000:
+            if count == 300:
                 loop.call_soon_threadsafe(heard.set_result, None)
 
         count, loop = 0, asyncio.get_running_loop()
@@ -3180,7 +4507,9 @@ class TestAYearOfSeconds(VirtualTimeTestCase):
             count, deadline = len(runs), time.monotonic() + 0.2
             while time.monotonic() < deadline:
                 await asyncio.sleep(0)
-            self.assertLessEqual(len(runs), count + 1)  # the one that was in progress may be counted now
+            self.assertLessEqual(
+                len(runs), count + 1
+            )  # the one that was in progress may be counted now
         finally:
             trigger.is_over = True
 
@@ -3189,8 +4518,12 @@ class TestAYearOfSeconds(VirtualTimeTestCase):
             await asyncio.sleep(10)
 
         times = []
-        self.scheduler.add_listener(lambda event: times.append(f"{event.scheduled_run_time:%M}"), asyncz.JOB_EXECUTED)
-        self.scheduler.add_job(job, "interval", minutes=1, coalesce=False, end_at="2026-01-01 00:05:30")
+        self.scheduler.add_listener(
+            lambda event: times.append(f"{event.scheduled_run_time:%M}"), asyncz.JOB_EXECUTED
+        )
+        self.scheduler.add_job(
+            job, "interval", minutes=1, coalesce=False, end_at="2026-01-01 00:05:30"
+        )
         self.scheduler.start(paused=True)
         await asyncio.sleep(360)
         self.scheduler.resume()
@@ -3222,16 +4555,23 @@ class TestMaxInstances(VirtualTimeTestCase):
                     start = asyncz._from_us(self.clock.now_us())
 
                     def hear(event, start=start, events=events):
-                        events.append(f"{code_name(event.code)[4:]} {(event.scheduled_run_times[0] - start).seconds // 60}")
+                        events.append(
+                            f"{code_name(event.code)[4:]} {(event.scheduled_run_times[0] - start).seconds // 60}"
+                        )
 
                     scheduler.add_listener(hear, asyncz.JOB_SUBMITTED | asyncz.JOB_MAX_INSTANCES)
-                    held = scheduler.add_job(job, "interval", minutes=1, max_instances=limit, coalesce=coalesce, id="a")
+                    held = scheduler.add_job(
+                        job, "interval", minutes=1, max_instances=limit, coalesce=coalesce, id="a"
+                    )
                     scheduler.start()
                     with self.assertLogs("asyncz", "WARNING") as logs:
                         await asyncio.sleep(241)
                     self.assertEqual((events, max(most)), (expected, limit))
                     self.assertEqual(held.next_run_time, start + timedelta(minutes=5))
-                    self.assertEqual(logs.records[0].getMessage(), f"job 'a' in store 'default' skipped: {limit} running already")
+                    self.assertEqual(
+                        logs.records[0].getMessage(),
+                        f"job 'a' in store 'default' skipped: {limit} running already",
+                    )
                     await scheduler.shutdown(wait=False)
 
 
@@ -3239,23 +4579,39 @@ class TestATriggerThatIsWrong(VirtualTimeTestCase):
     async def test_parks_its_job_reported_once_and_others_are_on_time(self):
         for way in ("stuck", "back", "raises", "naive", "text"):
             with self.subTest(way):
-                self.clock._start_us = asyncz._to_us(at(self.START)) - round(self.clock._elapsed * 1_000_000)
+                self.clock._start_us = asyncz._to_us(at(self.START)) - round(
+                    self.clock._elapsed * 1_000_000
+                )
                 scheduler, runs, errors, trigger = self.make_scheduler(), [], [], WrongTrigger(way)
-                scheduler.add_listener(lambda event, errors=errors: errors.append((event.job_id, self.now())), asyncz.JOB_ERROR)
-                parked = scheduler.add_job(lambda runs=runs: runs.append(f"wrong {self.now()}"), trigger, id="wrong")
-                scheduler.add_job(lambda runs=runs: runs.append(self.now()), "interval", seconds=40, id="right")
+                scheduler.add_listener(
+                    lambda event, errors=errors: errors.append((event.job_id, self.now())),
+                    asyncz.JOB_ERROR,
+                )
+                parked = scheduler.add_job(
+                    lambda runs=runs: runs.append(f"wrong {self.now()}"), trigger, id="wrong"
+                )
+                scheduler.add_job(
+                    lambda runs=runs: runs.append(self.now()), "interval", seconds=40, id="right"
+                )
                 scheduler.start()
                 with self.assertLogs("asyncz", "ERROR") as logs:
                     await asyncio.sleep(161)
                 self.assertEqual(runs, ["00:00:40", "00:01:20", "00:02:00", "00:02:40"])
-                self.assertEqual((errors, len(logs.records), scheduler.get_job("wrong")), ([("wrong", "00:01:00")], 1, parked))
+                self.assertEqual(
+                    (errors, len(logs.records), scheduler.get_job("wrong")),
+                    ([("wrong", "00:01:00")], 1, parked),
+                )
                 self.assertRegex(
-                    logs.records[0].getMessage(), "^job 'wrong' in store 'default' can't be run: .*; it is kept, and tried again every minute$"
+                    logs.records[0].getMessage(),
+                    "^job 'wrong' in store 'default' can't be run: .*; it is kept, and tried again every minute$",
                 )
                 self.assertIsNotNone(logs.records[0].exc_info)
                 trigger.way = "mended"
                 await asyncio.sleep(140)
-                self.assertEqual([run for run in runs if "wrong" in run], ["wrong 00:03:00", "wrong 00:04:00", "wrong 00:05:00"])
+                self.assertEqual(
+                    [run for run in runs if "wrong" in run],
+                    ["wrong 00:03:00", "wrong 00:04:00", "wrong 00:05:00"],
+                )
                 await scheduler.shutdown()
 
     async def test_costs_nothing_while_it_is_parked(self):
@@ -3280,7 +4636,9 @@ class TestATriggerThatIsWrong(VirtualTimeTestCase):
         for running in (False, True):
             if running:
                 self.scheduler.start()
-            self.assertEqual(complaint(self.scheduler.add_job, nothing, Raising()), "RuntimeError: on purpose")
+            self.assertEqual(
+                complaint(self.scheduler.add_job, nothing, Raising()), "RuntimeError: on purpose"
+            )
             self.assertEqual(self.scheduler.get_jobs(), [])
 
 
@@ -3290,9 +4648,14 @@ class TestATriggerThatIsWrong(VirtualTimeTestCase):
 class TestAClockThatJumps(VirtualTimeTestCase):
     async def asyncSetUp(self):
         await super().asyncSetUp()
-        self.clock.longest_sleep = asyncz.AsyncIOScheduler()._clock.longest_sleep  # to be found out, it has to be looked for
+        self.clock.longest_sleep = (
+            asyncz._Clock().longest_sleep
+        )  # to be found out, it has to be looked for
         self.runs, self.at = [], []
-        self.scheduler.add_listener(lambda event: self.runs.append(f"{event.scheduled_run_time:%d %H:%M}"), asyncz.JOB_EXECUTED)
+        self.scheduler.add_listener(
+            lambda event: self.runs.append(f"{event.scheduled_run_time:%d %H:%M}"),
+            asyncz.JOB_EXECUTED,
+        )
 
     async def test_forward_is_down_time(self):
         self.scheduler.add_job(nothing, "interval", minutes=10, id="coalesced")
@@ -3314,7 +4677,9 @@ class TestAClockThatJumps(VirtualTimeTestCase):
 
     async def test_forward_beyond_the_grace_time_is_a_miss(self):
         missed = []
-        self.scheduler.add_listener(lambda event: missed.append(f"{event.scheduled_run_time:%d %H:%M}"), asyncz.JOB_MISSED)
+        self.scheduler.add_listener(
+            lambda event: missed.append(f"{event.scheduled_run_time:%d %H:%M}"), asyncz.JOB_MISSED
+        )
         self.scheduler.add_job(nothing, "interval", hours=1, mistrigger_grace_time=30)
         self.scheduler.start()
         with self.assertLogs("asyncz", "WARNING"):
@@ -3341,7 +4706,9 @@ class TestAClockThatJumps(VirtualTimeTestCase):
                 start = self.clock.now_us()
                 times = []
                 scheduler.add_listener(
-                    lambda event, times=times: times.append((asyncz._to_us(event.scheduled_run_time) - start) // 60_000_000),
+                    lambda event, times=times: times.append(
+                        (asyncz._to_us(event.scheduled_run_time) - start) // 60_000_000
+                    ),
                     asyncz.JOB_EXECUTED,
                 )
                 scheduler.add_job(nothing, "interval", minutes=10)
@@ -3363,10 +4730,15 @@ class TestAClockThatJumps(VirtualTimeTestCase):
         with self.assertLogs("asyncz", "WARNING") as logs:
             self.step_clock(-3 * 86400)
             await asyncio.sleep(5.1)
-        self.assertRegex(logs.records[0].getMessage(), "^the clock went back by 2592[0-9]{2} s; the jobs of store 'default' are computed anew$")
+        self.assertRegex(
+            logs.records[0].getMessage(),
+            "^the clock went back by 2592[0-9]{2} s; the jobs of store 'default' are computed anew$",
+        )
         self.assertEqual(len(logs.records), 1)
         shown = {job.id: str(job.next_run_time)[:16] for job in self.scheduler.get_jobs()}
-        self.assertEqual(shown, {"half": "2025-12-29 04:30", "once": "2026-01-01 06:00", "paused": "None"})
+        self.assertEqual(
+            shown, {"half": "2025-12-29 04:30", "once": "2026-01-01 06:00", "paused": "None"}
+        )
         self.assertEqual((paused.next_run_time, once.pending), (None, False))
         await asyncio.sleep(1800)
         self.assertEqual(self.runs, ["01 00:30", "01 01:30", "01 02:30", "01 03:30", "29 04:30"])
@@ -3405,7 +4777,10 @@ class TestShutdown(VirtualTimeTestCase):
         self.scheduler.start()
         await asyncio.sleep(61)
         ended = self.scheduler.shutdown()
-        self.assertEqual((self.scheduler.running, self.scheduler.state), (False, asyncz.SchedulerState.STATE_STOPPED))
+        self.assertEqual(
+            (self.scheduler.running, self.scheduler.state),
+            (False, asyncz.SchedulerState.STATE_STOPPED),
+        )
         expected = "SchedulerAlreadyRunningError: start: the scheduler is still waiting for running jobs to end; wait for its shutdown"
         self.assertEqual(complaint(self.scheduler.start), expected)
         await ended
@@ -3425,7 +4800,10 @@ class TestShutdown(VirtualTimeTestCase):
             await asyncio.sleep(1000)
 
         events = []
-        self.scheduler.add_listener(lambda event: events.append(type(event.exception).__name__), asyncz.JOB_ERROR | asyncz.JOB_EXECUTED)
+        self.scheduler.add_listener(
+            lambda event: events.append(type(event.exception).__name__),
+            asyncz.JOB_ERROR | asyncz.JOB_EXECUTED,
+        )
         self.scheduler.add_job(job)
         self.scheduler.start()
         await asyncio.sleep(1)
@@ -3464,7 +4842,9 @@ class TestShutdown(VirtualTimeTestCase):
             release.wait(10)
             left.set()
 
-        self.scheduler.add_listener(lambda event: events.append(event), asyncz.JOB_ERROR | asyncz.JOB_EXECUTED)
+        self.scheduler.add_listener(
+            lambda event: events.append(event), asyncz.JOB_ERROR | asyncz.JOB_EXECUTED
+        )
         self.scheduler.add_job(job)
         self.scheduler.start()
         while not begun.is_set():
@@ -3513,22 +4893,38 @@ class TestStates(VirtualTimeTestCase):
     async def test_that_do_not_fit_are_errors(self):
         for verb in ("pause", "resume"):
             said = complaint(getattr(self.scheduler, verb))
-            self.assertEqual(said, f"SchedulerNotRunningError: {verb}: the scheduler is stopped; start it first")
+            self.assertEqual(
+                said, f"SchedulerNotRunningError: {verb}: the scheduler is stopped; start it first"
+            )
         self.scheduler.start()
-        self.assertEqual(complaint(self.scheduler.start), "SchedulerAlreadyRunningError: start: the scheduler is running already")
-        said = complaint(self.scheduler.configure, timezone="UTC")
-        self.assertEqual(said, "SchedulerAlreadyRunningError: configure: the scheduler is running; shut it down first")
         self.assertEqual(
-            complaint(self.scheduler.run), "RuntimeError: run: this thread runs an event loop, which run() would block; use start() there"
+            complaint(self.scheduler.start),
+            "SchedulerAlreadyRunningError: start: the scheduler is running already",
+        )
+        said = complaint(self.scheduler.configure, timezone="UTC")
+        self.assertEqual(
+            said,
+            "SchedulerAlreadyRunningError: configure: the scheduler is running; shut it down first",
+        )
+        self.assertEqual(
+            complaint(self.scheduler.run),
+            "RuntimeError: run: this thread runs an event loop, which run() would block; use start() there",
         )
 
     async def test_follow_the_calls(self):
         states = [self.scheduler.state.name]
-        for step in (lambda: self.scheduler.start(paused=True), self.scheduler.resume, self.scheduler.pause, self.scheduler.shutdown):
+        for step in (
+            lambda: self.scheduler.start(paused=True),
+            self.scheduler.resume,
+            self.scheduler.pause,
+            self.scheduler.shutdown,
+        ):
             step()
             states.append((self.scheduler.state.name, self.scheduler.running))
         paused, running, stopped = "STATE_PAUSED", "STATE_RUNNING", "STATE_STOPPED"
-        self.assertEqual(states, [stopped, (paused, True), (running, True), (paused, True), (stopped, False)])
+        self.assertEqual(
+            states, [stopped, (paused, True), (running, True), (paused, True), (stopped, False)]
+        )
 
 
 class TestAsgi(VirtualTimeTestCase):
@@ -3566,10 +4962,15 @@ class TestAsgi(VirtualTimeTestCase):
         self.assertEqual(told, [self.EXPECTED[0], ("closing", False), self.EXPECTED[1]])
 
     async def test_does_not_need_the_application_to_take_part(self):
-        self.assertEqual(await self.serve(self.without_lifespan, "lifespan.startup", "lifespan.shutdown"), self.EXPECTED)
+        self.assertEqual(
+            await self.serve(self.without_lifespan, "lifespan.startup", "lifespan.shutdown"),
+            self.EXPECTED,
+        )
 
     async def test_does_not_start_where_the_application_fails(self):
-        self.assertEqual(await self.serve(self.failing, "lifespan.startup"), [("lifespan.startup.failed", False)])
+        self.assertEqual(
+            await self.serve(self.failing, "lifespan.startup"), [("lifespan.startup.failed", False)]
+        )
 
     async def test_fails_where_the_scheduler_does(self):
         self.scheduler.add_job(nothing, store="none")
@@ -3599,7 +5000,12 @@ class TestWithoutALoop(unittest.TestCase):
             self.assertTrue(ran.wait(10))
             self.assertTrue(scheduler.running)
         self.assertEqual(
-            ([thread.daemon for thread in seen], [thread.is_alive() for thread in seen], scheduler.running), ([True], [False], False)
+            (
+                [thread.daemon for thread in seen],
+                [thread.is_alive() for thread in seen],
+                scheduler.running,
+            ),
+            ([True], [False], False),
         )
 
     def test_works_on_a_loop_that_is_run_later(self):
@@ -3609,7 +5015,9 @@ class TestWithoutALoop(unittest.TestCase):
             scheduler.start()
             scheduler.add_job(lambda: loop.call_soon_threadsafe(loop.stop) and ran.append(1))
             loop.run_forever()
-            loop.run_until_complete(asyncio.wait_for(asyncio.ensure_future(self.end(scheduler), loop=loop), 10))
+            loop.run_until_complete(
+                asyncio.wait_for(asyncio.ensure_future(self.end(scheduler), loop=loop), 10)
+            )
             self.assertEqual((ran, scheduler.running), ([1], False))
         finally:
             loop.close()
@@ -3730,7 +5138,9 @@ class TestAProcess(unittest.TestCase):
                     "text": True,
                     "env": {**os.environ, "PYTHONPATH": str(HERE)},
                 }
-                with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), seconds], **options) as process:
+                with subprocess.Popen(
+                    [sys.executable, "-c", textwrap.dedent(code), seconds], **options
+                ) as process:
                     guard = threading.Timer(20, process.kill)
                     guard.start()
                     lines = [process.stdout.readline().strip()]
@@ -3748,8 +5158,10 @@ class TestAProcess(unittest.TestCase):
 
 class TestEvents(VirtualTimeTestCase):
     def test_are_equal_by_what_they_tell(self):
-        nan = float("nan")
-        one, same, other = (asyncz.JobExecutionEvent(asyncz.JOB_EXECUTED, job_id="a", return_value=value) for value in (nan, nan, 1.0))
+        one, same, other = (
+            asyncz.JobExecutionEvent(asyncz.JOB_EXECUTED, job_id="a", return_value=value)
+            for value in ("x", "x", 1.0)
+        )
         self.assertEqual((one == same, one == other, hash(one) == hash(same)), (True, False, True))
 
     async def test_tell_of_everything(self):
@@ -3778,7 +5190,10 @@ class TestEvents(VirtualTimeTestCase):
                 lambda: s.add_job(nothing, run_at="2025-01-01", mistrigger_grace_time=1),
                 ["JOB_ADDED", "JOB_REMOVED", "JOB_MISSED"],
             ),
-            (lambda: s.add_job(slow, "interval", seconds=1, end_at="2026-01-01 00:00:18.500"), None),
+            (
+                lambda: s.add_job(slow, "interval", seconds=1, end_at="2026-01-01 00:00:18.500"),
+                None,
+            ),
             (lambda: s.shutdown(wait=False), None),
         ]
         s.add_listener(lambda event: codes.append(code_name(event.code)))
@@ -3803,7 +5218,12 @@ class TestEvents(VirtualTimeTestCase):
         self.assertEqual(pickle.loads(pickle.dumps(events)), events)
         done = events[-1]
         moment = at("2026-01-01")
-        self.assertEqual(done, asyncz.JobExecutionEvent(asyncz.JOB_EXECUTED, None, "a", "default", moment, 4, None, None))
+        self.assertEqual(
+            done,
+            asyncz.JobExecutionEvent(
+                asyncz.JOB_EXECUTED, None, "a", "default", moment, 4, None, None
+            ),
+        )
 
     async def test_are_heard_by_coroutine_functions_and_past_one_that_raises(self):
         async def soon(event):
@@ -3829,8 +5249,13 @@ class TestEvents(VirtualTimeTestCase):
 
     async def test_are_asked_for_by_masks_that_mean_something(self):
         said = complaint(self.scheduler.add_listener, print, 0)
-        self.assertEqual(said, "ValueError: mask=0: no event has that code; combine codes such as JOB_EXECUTED | JOB_ERROR")
-        self.assertRegex(complaint(self.scheduler.add_listener, 5), "^TypeError: callback=5: not callable; ")
+        self.assertEqual(
+            said,
+            "ValueError: mask=0: no event has that code; combine codes such as JOB_EXECUTED | JOB_ERROR",
+        )
+        self.assertRegex(
+            complaint(self.scheduler.add_listener, 5), "^TypeError: callback=5: not callable; "
+        )
 
 
 # --- Executors ---
@@ -3882,16 +5307,26 @@ class TestExecutors(VirtualTimeTestCase):
             def do_send_job(self, job, run_times):
                 run_times.clear()
                 done = asyncio.get_running_loop().create_future()
-                done.set_result("given") if job.id == "good" else done.set_exception(ValueError("greedy"))
+                done.set_result("given") if job.id == "good" else done.set_exception(
+                    ValueError("greedy")
+                )
                 return done
 
         scheduler, results = self.make_scheduler(executors={"default": Greedy()}), []
-        scheduler.add_listener(lambda event: results.append(event.return_value or str(event.exception)), asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
+        scheduler.add_listener(
+            lambda event: results.append(event.return_value or str(event.exception)),
+            asyncz.JOB_EXECUTED | asyncz.JOB_ERROR,
+        )
         scheduler.start()
         with self.assertLogs("asyncz", "ERROR"):
-            jobs = [scheduler.add_job(nothing, "interval", minutes=1, id=name) for name in ("good", "bad")]
+            jobs = [
+                scheduler.add_job(nothing, "interval", minutes=1, id=name)
+                for name in ("good", "bad")
+            ]
             await asyncio.sleep(121)
-        self.assertEqual((results, [job.running for job in jobs]), (["given", "greedy"] * 2, [0, 0]))
+        self.assertEqual(
+            (results, [job.running for job in jobs]), (["given", "greedy"] * 2, [0, 0])
+        )
         await scheduler.shutdown()
 
     async def result(self, executor, fn=double, args=(21,)):
@@ -3914,7 +5349,9 @@ class TestExecutors(VirtualTimeTestCase):
             asyncz.ThreadPoolExecutor(2),
         ):
             with self.subTest(type(executor).__name__):
-                self.assertEqual(await self.result(executor), 42)  # a TimeoutError means that the result was lost
+                self.assertEqual(
+                    await self.result(executor), 42
+                )  # a TimeoutError means that the result was lost
         self.assertEqual((CountingThreads.count, CountingTasks.count), (1, 1))
         self.assertEqual(await self.result(CountingTasks(), double_soon), 42)
 
@@ -3924,7 +5361,9 @@ class TestExecutors(VirtualTimeTestCase):
 
     async def test_of_threads_prepare_and_name_them(self):
         prepared = []
-        executor = asyncz.ThreadPoolExecutor(1, thread_name_prefix="mine", initializer=prepared.append, initargs=[1])
+        executor = asyncz.ThreadPoolExecutor(
+            1, thread_name_prefix="mine", initializer=prepared.append, initargs=[1]
+        )
         name = await self.result(executor, lambda: threading.current_thread().name, [])
         self.assertEqual((name[:4], prepared), ("mine", [1]))
 
@@ -3937,12 +5376,18 @@ class TestExecutors(VirtualTimeTestCase):
     async def test_need_a_whole_number_of_workers(self):
         for kind in (asyncz.ThreadPoolExecutor, asyncz.ProcessPoolExecutor):
             for value in (0, -1, 1.5, "2", True):
-                self.assertEqual(complaint(kind, value), f"ValueError: max_workers={value!r}: not a whole number from 1")
+                self.assertEqual(
+                    complaint(kind, value),
+                    f"ValueError: max_workers={value!r}: not a whole number from 1",
+                )
 
     async def test_that_are_not_there_are_an_error_or_park_the_job(self):
         self.scheduler.start()
         said = complaint(self.scheduler.add_job, nothing, executor="defualt")
-        self.assertEqual(said, "LookupError: executor='defualt': no such executor; did you mean 'default'?; there are 'default'")
+        self.assertEqual(
+            said,
+            "LookupError: executor='defualt': no such executor; did you mean 'default'?; there are 'default'",
+        )
         runs = []
         self.scheduler.add_executor("debug", "d")
         self.scheduler.add_job(lambda: runs.append(self.now()), "interval", minutes=1, executor="d")
@@ -3951,7 +5396,11 @@ class TestExecutors(VirtualTimeTestCase):
             await asyncio.sleep(150)
         self.scheduler.add_executor("debug", "d")
         await asyncio.sleep(60)
-        self.assertEqual((len(logs.records), runs), (1, ["00:02:30", "00:03:00"]), "what waited for it runs as soon as it is there")
+        self.assertEqual(
+            (len(logs.records), runs),
+            (1, ["00:02:30", "00:03:00"]),
+            "what waited for it runs as soon as it is there",
+        )
 
     def test_of_processes_give_results_and_replace_a_broken_pool(self):
         jobs = "import asyncio, os\ndef double(x): return 2 * x\nasync def soon(x): return 2 * x\ndef fail(): raise KeyError('k')\ndef die(): os._exit(3)\n"
@@ -3972,7 +5421,9 @@ class TestExecutors(VirtualTimeTestCase):
             pathlib.Path(folder, "temp_jobs.py").write_text(jobs)
             pathlib.Path(folder, "main.py").write_text(textwrap.dedent(main))
             done = run_python("main.py", cwd=folder)
-        self.assertEqual(done.stdout.split(), ["4", "6", "KeyError", "BrokenProcessPool", "8"], done.stderr)
+        self.assertEqual(
+            done.stdout.split(), ["4", "6", "KeyError", "BrokenProcessPool", "8"], done.stderr
+        )
 
 
 # --- Configuration ---
@@ -3980,9 +5431,18 @@ class TestExecutors(VirtualTimeTestCase):
 
 class TestConfiguration(VirtualTimeTestCase):
     def shape(self, scheduler):
-        stores = {alias: type(store) for alias, store in scheduler._stores.items()}
-        executors = {alias: (type(executor), getattr(executor, "_max_workers", None)) for alias, executor in scheduler._executors.items()}
-        return stores, executors, scheduler._job_defaults, str(scheduler.timezone), scheduler.store_retry_interval
+        stores = {alias: type(store) for alias, store in scheduler._engine.settings.stores.items()}
+        executors = {
+            alias: (type(executor), getattr(executor, "_max_workers", None))
+            for alias, executor in scheduler._engine.settings.executors.items()
+        }
+        return (
+            stores,
+            executors,
+            scheduler._engine.settings.job_defaults,
+            str(scheduler.timezone),
+            scheduler.store_retry_interval,
+        )
 
     async def test_in_three_ways_makes_equal_schedulers(self):
         flat = {
@@ -3999,24 +5459,48 @@ class TestConfiguration(VirtualTimeTestCase):
         before = copy.deepcopy(flat)
         given = {
             "stores": {"other": asyncz.MemoryStore()},
-            "executors": {"pool": asyncz.ThreadPoolExecutor(20), "default": asyncz.AsyncIOExecutor()},
+            "executors": {
+                "pool": asyncz.ThreadPoolExecutor(20),
+                "default": asyncz.AsyncIOExecutor(),
+            },
             "job_defaults": {"coalesce": False, "max_instances": 4},
             "timezone": "Europe/Paris",
             "store_retry_interval": 3,
         }
         third = asyncz.AsyncIOScheduler()
-        third.configure({key.replace("asyncz.", "mine."): value for key, value in flat.items()}, prefix="mine.")
-        shapes = [self.shape(scheduler) for scheduler in (asyncz.AsyncIOScheduler(**given), asyncz.AsyncIOScheduler(flat), third)]
+        third.configure(
+            {key.replace("asyncz.", "mine."): value for key, value in flat.items()}, prefix="mine."
+        )
+        shapes = [
+            self.shape(scheduler)
+            for scheduler in (
+                asyncz.AsyncIOScheduler(**given),
+                asyncz.AsyncIOScheduler(flat),
+                third,
+            )
+        ]
         self.assertEqual(shapes[0], shapes[1])
         self.assertEqual(shapes[1], shapes[2])
         self.assertEqual(flat, before)
 
     async def test_that_is_wrong_is_an_error_that_names_it(self):
         table = [
-            ({"asyncz.timezon": "UTC"}, "ValueError: asyncz.timezon: no such option; did you mean 'timezone'?; there are "),
-            ({"timezone": "UTC"}, "ValueError: timezone: without the prefix; write 'asyncz.timezone', or pass prefix=''"),
-            ({"asyncz.stores.a": {"type": "memroy"}}, "ValueError: stores.a: type='memroy': no such store; did you mean 'memory'?; there are "),
-            ({"asyncz.executors.a": {"type": "debug", "x": 1}}, "ValueError: executors.a: x=1: no such option"),
+            (
+                {"asyncz.timezon": "UTC"},
+                "ValueError: asyncz.timezon: no such option; did you mean 'timezone'?; there are ",
+            ),
+            (
+                {"timezone": "UTC"},
+                "ValueError: timezone: without the prefix; write 'asyncz.timezone', or pass prefix=''",
+            ),
+            (
+                {"asyncz.stores.a": {"type": "memroy"}},
+                "ValueError: stores.a: type='memroy': no such store; did you mean 'memory'?; there are ",
+            ),
+            (
+                {"asyncz.executors.a": {"type": "debug", "x": 1}},
+                "ValueError: executors.a: x=1: no such option",
+            ),
             (
                 {"asyncz.executors.a": {"type": "threadpool", "max_workers": "many"}},
                 "ValueError: executors.a: max_workers='many': not understood; give int",
@@ -4025,7 +5509,10 @@ class TestConfiguration(VirtualTimeTestCase):
                 {"asyncz.executors.a": {"class": "json:JSONDecoder"}},
                 "TypeError: executors.a: class='json:JSONDecoder': not a subclass of BaseExecutor",
             ),
-            ({"asyncz.job_defaults.coalesc": "1"}, "TypeError: coalesc: job_defaults has no such argument; did you mean 'coalesce'?"),
+            (
+                {"asyncz.job_defaults.coalesc": "1"},
+                "TypeError: coalesc: job_defaults has no such argument; did you mean 'coalesce'?",
+            ),
             ({"asyncz.logger": 5}, "TypeError: logger=5: not a logger; give one, or its name"),
             ({"asyncz.event_loop": 5}, "TypeError: event_loop=5: not an event loop; "),
         ]
@@ -4082,14 +5569,27 @@ class DictStore(asyncz.BaseStore):
         return self.keep(self.jobs[job_id]) if job_id in self.jobs else None
 
     def get_due_jobs(self, now):
-        return [job for job in self.get_all_jobs() if job.next_run_time is not None and job.next_run_time <= now]
+        return [
+            job
+            for job in self.get_all_jobs()
+            if job.next_run_time is not None and job.next_run_time <= now
+        ]
 
     def get_next_run_time(self):
-        return min((job.next_run_time for job in self.jobs.values() if job.next_run_time is not None), default=None)
+        return min(
+            (job.next_run_time for job in self.jobs.values() if job.next_run_time is not None),
+            default=None,
+        )
 
     def get_all_jobs(self):
         jobs = map(self.keep, self.jobs.values())
-        return sorted(jobs, key=lambda job: (job.next_run_time is None, job.next_run_time or at(VirtualTimeTestCase.START)))
+        return sorted(
+            jobs,
+            key=lambda job: (
+                job.next_run_time is None,
+                job.next_run_time or at(VirtualTimeTestCase.START),
+            ),
+        )
 
 
 class CopyingStore(DictStore):
@@ -4133,17 +5633,25 @@ class StoreContract:
         self.scheduler.start()
 
     def add(self, id, **options):
-        return self.scheduler.add_job(note, "interval", args=[id], id=id, **{"minutes": 1, **options})
+        return self.scheduler.add_job(
+            note, "interval", args=[id], id=id, **{"minutes": 1, **options}
+        )
 
     async def test_keeps_jobs_in_order(self):
         self.add("late", minutes=9)
         self.add("paused", next_run_time=None)
         self.add("early", minutes=1)
         self.assertEqual([job.id for job in self.store.get_all_jobs()], ["early", "late", "paused"])
-        self.assertEqual([job.id for job in self.store.get_due_jobs(at("2026-01-01 00:09"))], ["early", "late"])
-        self.assertEqual([job.id for job in self.store.get_due_jobs(at("2026-01-01 00:01"))], ["early"])
+        self.assertEqual(
+            [job.id for job in self.store.get_due_jobs(at("2026-01-01 00:09"))], ["early", "late"]
+        )
+        self.assertEqual(
+            [job.id for job in self.store.get_due_jobs(at("2026-01-01 00:01"))], ["early"]
+        )
         self.assertEqual(self.store.get_next_run_time(), at("2026-01-01 00:01"))
-        self.assertEqual((self.store.lookup_job("late").id, self.store.lookup_job("none")), ("late", None))
+        self.assertEqual(
+            (self.store.lookup_job("late").id, self.store.lookup_job("none")), ("late", None)
+        )
         self.store.remove_all_jobs()
         self.assertEqual((self.store.get_next_run_time(), self.store.get_all_jobs()), (None, []))
 
@@ -4171,7 +5679,9 @@ class StoreContract:
         self.assertEqual(RUNS, ["a", "b"])
         self.scheduler.reschedule_job("a", trigger="interval", minutes=30)
         await asyncio.sleep(1801)
-        self.assertEqual((RUNS, self.scheduler.get_job("a").store_alias), (["a", "b", "b"], "default"))
+        self.assertEqual(
+            (RUNS, self.scheduler.get_job("a").store_alias), (["a", "b", "b"], "default")
+        )
         self.assertEqual(await asyncio.wrap_future(self.scheduler.run_job("a")), None)
         self.scheduler.delete_job("a")
         self.assertEqual(self.scheduler.get_jobs(), [])
@@ -4190,7 +5700,9 @@ class StoreContract:
         self.scheduler.start()
         await asyncio.sleep(1)
         self.assertEqual(RUNS, ["a", "a"])
-        self.assertEqual([job.next_run_time for job in self.scheduler.get_jobs()], [at("2026-01-01 00:05"), None])
+        self.assertEqual(
+            [job.next_run_time for job in self.scheduler.get_jobs()], [at("2026-01-01 00:05"), None]
+        )
 
     async def test_replaces_a_job_and_keeps_when_it_runs_next(self):
         self.add("a", minutes=10)
@@ -4198,7 +5710,10 @@ class StoreContract:
         await asyncio.sleep(300)
         for id in ("a", "paused"):
             self.add(id, minutes=10 if id == "a" else 1, replace_existing=True, name="new")
-        self.assertEqual([(job.name, job.next_run_time) for job in self.scheduler.get_jobs()], [("new", at("2026-01-01 00:10")), ("new", None)])
+        self.assertEqual(
+            [(job.name, job.next_run_time) for job in self.scheduler.get_jobs()],
+            [("new", at("2026-01-01 00:10")), ("new", None)],
+        )
         self.add("a", minutes=20, replace_existing=True)
         self.assertEqual(self.scheduler.get_job("a").next_run_time, at("2026-01-01 00:25"))
 
@@ -4217,14 +5732,25 @@ class StoreContract:
         events = []
         HOOKS["long"] = lambda: asyncio.sleep(150)
         self.scheduler.add_listener(
-            lambda event: events.append((self.now(), event.code)), asyncz.JOB_SUBMITTED | asyncz.JOB_MAX_INSTANCES | asyncz.JOB_EXECUTED
+            lambda event: events.append((self.now(), event.code)),
+            asyncz.JOB_SUBMITTED | asyncz.JOB_MAX_INSTANCES | asyncz.JOB_EXECUTED,
         )
         self.scheduler.add_job(act, "interval", minutes=1, args=["long"], id="a")
         await asyncio.sleep(250)
-        submitted, skipped, executed = asyncz.JOB_SUBMITTED, asyncz.JOB_MAX_INSTANCES, asyncz.JOB_EXECUTED
+        submitted, skipped, executed = (
+            asyncz.JOB_SUBMITTED,
+            asyncz.JOB_MAX_INSTANCES,
+            asyncz.JOB_EXECUTED,
+        )
         self.assertEqual(
             events,
-            [("00:01:00", submitted), ("00:02:00", skipped), ("00:03:00", skipped), ("00:03:30", executed), ("00:04:00", submitted)],
+            [
+                ("00:01:00", submitted),
+                ("00:02:00", skipped),
+                ("00:03:00", skipped),
+                ("00:03:30", executed),
+                ("00:04:00", submitted),
+            ],
         )
         self.assertEqual(self.scheduler.get_job("a").running, 1)
 
@@ -4233,23 +5759,39 @@ class StoreContract:
 
         async def look():
             info = asyncz.current_run()
-            infos.append((info.scheduled_run_time, info.started_at, info.outcome, info.attempt, info.job.id, info.job.running))
+            infos.append(
+                (
+                    info.scheduled_run_time,
+                    info.started_at,
+                    info.outcome,
+                    info.attempt,
+                    info.job.id,
+                    info.job.running,
+                )
+            )
             if len(infos) == 2:
                 raise ValueError("on purpose")
 
         HOOKS["look"] = look
-        self.scheduler.add_job(act, "interval", minutes=1, args=["look"], id="a", mistrigger_grace_time=30)
+        self.scheduler.add_job(
+            act, "interval", minutes=1, args=["look"], id="a", mistrigger_grace_time=30
+        )
         self.assertEqual((self.scheduler.get_job("a").last_run, asyncz.current_run()), (None, None))
         await asyncio.sleep(61)
         first, second = at("2026-01-01 00:01"), at("2026-01-01 00:02")
         self.assertEqual(infos, [(first, first, None, 1, "a", 1)])
         if self.KEEPS_LAST_RUN:
-            self.assertEqual(self.scheduler.get_job("a").last_run, asyncz.RunInfo(first, first, first, "executed", None, 1))
+            self.assertEqual(
+                self.scheduler.get_job("a").last_run,
+                asyncz.RunInfo(first, first, first, "executed", None, 1),
+            )
         with self.assertLogs("asyncz", "ERROR"):
             await asyncio.sleep(60)
         if self.KEEPS_LAST_RUN:
             info = self.scheduler.get_job("a").last_run
-            self.assertEqual(info, asyncz.RunInfo(second, second, second, "error", "ValueError: on purpose", 1))
+            self.assertEqual(
+                info, asyncz.RunInfo(second, second, second, "error", "ValueError: on purpose", 1)
+            )
         self.assertEqual(self.scheduler.get_job("a").running, 0)
         self.scheduler.pause()
         await asyncio.sleep(110)
@@ -4262,14 +5804,21 @@ class StoreContract:
         HOOKS["sleep"] = lambda: asyncio.sleep(30)
         for id in ("deleted", "updated", "paused"):
             self.scheduler.add_job(act, "interval", minutes=1, args=["sleep"], id=id)
-        HOOKS["again"] = lambda: self.scheduler.add_job(note, "interval", minutes=1, args=["again"], id="once", replace_existing=True)
-        self.scheduler.add_job(act, args=["again"], id="once", next_run_time=at("2026-01-01 00:00:50"))
+        HOOKS["again"] = lambda: self.scheduler.add_job(
+            note, "interval", minutes=1, args=["again"], id="once", replace_existing=True
+        )
+        self.scheduler.add_job(
+            act, args=["again"], id="once", next_run_time=at("2026-01-01 00:00:50")
+        )
         await asyncio.sleep(65)
         self.scheduler.delete_job("deleted")
         self.scheduler.update_job("updated", name="new")
         self.scheduler.pause_job("paused")
         await asyncio.sleep(240)
-        self.assertEqual([(job.id, job.name) for job in self.scheduler.get_jobs()], [("once", "note"), ("updated", "new"), ("paused", "act")])
+        self.assertEqual(
+            [(job.id, job.name) for job in self.scheduler.get_jobs()],
+            [("once", "note"), ("updated", "new"), ("paused", "act")],
+        )
         self.assertEqual(RUNS, ["again"] * 4)
 
     async def test_gets_back_what_a_shutdown_kept_from_beginning(self):
@@ -4279,7 +5828,7 @@ class StoreContract:
         self.scheduler.add_job(act_plainly, "date", args=["block"], executor="one")
         await asyncio.get_running_loop().run_in_executor(None, begun.wait, 10)
         self.scheduler.add_job(note, "date", args=["queued"], id="queued", executor="one")
-        while not self.scheduler._active.get(("default", "queued")):
+        while not self.scheduler._engine.runs.active.get(("default", "queued")):
             await asyncio.sleep(0)
         ended = self.scheduler.shutdown()
         go.set()
@@ -4296,7 +5845,9 @@ class TestMemoryStore(StoreContract, VirtualTimeTestCase):
     async def test_that_was_left_for_another_one_does_not_hold_up_the_loop(self):
         self.add("a")
         await self.scheduler.shutdown()
-        self.scheduler.configure(stores={"default": asyncz.MemoryStore()})  # the job moves on to this one
+        self.scheduler.configure(
+            stores={"default": asyncz.MemoryStore()}
+        )  # the job moves on to this one
         self.scheduler.start()
         await asyncio.sleep(61)
         other = self.make_scheduler(stores={"default": self.store})
@@ -4336,7 +5887,10 @@ class TestAStoreThatExtendsTheOneInMemory(StoreContract, VirtualTimeTestCase):
         await asyncio.sleep(61)
         self.scheduler.pause_job("a")
         self.scheduler.delete_job("a")
-        self.assertEqual(self.store.written, ["add a", "add once", "delete once", "update a", "update a", "delete a"])
+        self.assertEqual(
+            self.store.written,
+            ["add a", "add once", "delete once", "update a", "update a", "delete a"],
+        )
 
 
 class Watching:
@@ -4393,34 +5947,51 @@ class SharedStoreContract(StoreContract):
     def apply_as(self, owner, *ops):
         """Do operations as the scheduler with that id would; return the answers."""
         store = self.make_store()
-        store._owner, store._scheduler = owner, self.scheduler
-        answers = store._applied(list(ops))
-        self.close(store)
+        store._rows.owner, store._table.clock = owner, self.clock
+        answers = store._rows.applied(list(ops))
+        store._table.close()
         return answers
 
-    def close(self, store):
-        store.shutdown()
+    def row(self, store, job_id):
+        found = store._table.fetch([job_id])
+        return asyncz._row_of(found[0]) if found else None
+
+    def expired(self, store):
+        now = self.clock.now_us()
+        rows = [asyncz._row_of(stored) for stored in store._table.expired(1000)]
+        return [ticket for row in rows for ticket in row.runs.values() if ticket.until_us < now]
 
     def leave_run(self, job_id, due, owner="dead", begun=False, recover=False, last=None):
         """Leave a run as a scheduler that died does, claimed or begun."""
         due_us = asyncz._to_us(at(due))
-        ticket = asyncz._Ticket(f"{owner}.1", job_id, owner, due_us, asyncz._to_us(at(last)) if last else due_us, recover)
+        ticket = asyncz._Ticket(
+            owner, 0, 0, due_us, asyncz._to_us(at(last)) if last else due_us, recover
+        )
         job = self.store.lookup_job(job_id)
         following = due_us + 60_000_000 if isinstance(job.trigger, IntervalTrigger) else None
-        self.assertEqual(self.apply_as(owner, ("claim", job_id, job._revision, following, 1, ticket)), [1])
+        claim = ("claim", job_id, job._revision, "dead.rev", following, 1, f"{owner}.1", ticket)
+        self.assertEqual(self.apply_as(owner, claim), [1])
         if begun:
-            self.assertEqual(self.apply_as(owner, ("begin", job_id, ticket, due_us)), [True])
+            self.assertEqual(
+                self.apply_as(owner, ("begin", job_id, f"{owner}.1", owner, due_us)), [True]
+            )
         return ticket
 
     async def test_is_shared_without_a_run_that_is_lost_or_doubled(self):
         others = [self.add_scheduler()[0] for _ in range(2)]
         counts = {}
         for number, scheduler in enumerate([self.scheduler, *others]):
-            scheduler.add_listener(functools.partial(self.count, counts, number), asyncz.JOB_EXECUTED)
+            scheduler.add_listener(
+                functools.partial(self.count, counts, number), asyncz.JOB_EXECUTED
+            )
         for number in range(10):
             self.add(f"job {number}", minutes=0, seconds=1)
         await asyncio.sleep(10.5)
-        expected = {(f"job {number}", at("2026-01-01") + timedelta(seconds=second)): 1 for number in range(10) for second in range(1, 11)}
+        expected = {
+            (f"job {number}", at("2026-01-01") + timedelta(seconds=second)): 1
+            for number in range(10)
+            for second in range(1, 11)
+        }
         self.assertEqual({key: len(runners) for key, runners in counts.items()}, expected)
 
     @staticmethod
@@ -4434,7 +6005,10 @@ class SharedStoreContract(StoreContract):
         with unittest.mock.patch.object(sys.modules[note.__module__], "note", note_more):
             await asyncio.sleep(60)
         await asyncio.sleep(60)
-        self.assertEqual([RUNS[0], sorted(RUNS[1:3]), RUNS[3:]], ["runs before", ["more of does not", "more of runs before"], ["runs before"]])
+        self.assertEqual(
+            [RUNS[0], sorted(RUNS[1:3]), RUNS[3:]],
+            ["runs before", ["more of does not", "more of runs before"], ["runs before"]],
+        )
 
     async def test_keeps_texts_and_ids_of_more_than_a_line(self):
         class Spread:
@@ -4449,7 +6023,10 @@ class SharedStoreContract(StoreContract):
         self.assertEqual(ran, [1])
         HOOKS[job_id] = lambda: 1 / 0  # the next text is of an error
         await asyncio.sleep(60)
-        self.assertEqual((store.lookup_job(job_id).last_run.error, store.unreadable()), ("ZeroDivisionError: division by zero", []))
+        self.assertEqual(
+            (store.lookup_job(job_id).last_run.error, store.unreadable()),
+            ("ZeroDivisionError: division by zero", []),
+        )
         scheduler.delete_job(job_id)
         self.assertEqual(store.get_all_jobs(), [])
 
@@ -4471,22 +6048,26 @@ class SharedStoreContract(StoreContract):
 
     async def test_keeps_what_another_adds_at_the_same_moment(self):
         other, _ = self.add_scheduler()
-        read = self.store._read
+        fetch = self.store._table.fetch
 
-        def read_before_the_other_adds(job_id):
-            found = read(job_id)
-            if found is None:
+        def read_before_the_other_adds(ids):
+            found = fetch(ids)
+            if not found:
                 self.step_clock(1)  # or both would have the same next run time
                 other.add_job(note, "interval", hours=1, args=["a"], id="a")
             return found
 
-        with unittest.mock.patch.object(self.store, "_read", read_before_the_other_adds):
-            self.scheduler.add_job(note, "interval", hours=1, args=["a"], id="a", replace_existing=True)
-        self.assertEqual([job.next_run_time for job in self.scheduler.get_jobs()], [at("2026-01-01 01:00:01")])
+        with unittest.mock.patch.object(self.store._table, "fetch", read_before_the_other_adds):
+            self.scheduler.add_job(
+                note, "interval", hours=1, args=["a"], id="a", replace_existing=True
+            )
+        self.assertEqual(
+            [job.next_run_time for job in self.scheduler.get_jobs()], [at("2026-01-01 01:00:01")]
+        )
 
     async def test_looks_for_what_other_processes_have_changed(self):
         scheduler, store = self.add_scheduler()
-        store._place = "somewhere else"  # as in another process, nobody tells the others
+        store._table.place = "somewhere else"  # as in another process, nobody tells the others
         scheduler.pause()
         await asyncio.sleep(1)
         for seconds, expected in ((50, []), (11, ["a"])):
@@ -4495,7 +6076,9 @@ class SharedStoreContract(StoreContract):
             self.assertEqual(RUNS, expected)
 
     async def test_takes_over_a_run_that_had_not_begun(self):
-        self.add("a", max_instances=2)  # or whether 00:03 is at the limit depends on which thread sees first that the lease ran out
+        self.add(
+            "a", max_instances=2
+        )  # or whether 00:03 is at the limit depends on which thread sees first that the lease ran out
         self.add("grace", max_instances=2, mistrigger_grace_time=30)
         await asyncio.sleep(59)
         self.scheduler.pause()
@@ -4511,41 +6094,57 @@ class SharedStoreContract(StoreContract):
             await asyncio.sleep(185)
         self.assertEqual((RUNS.count("a"), RUNS.count("grace")), (5, 4))
         self.assertEqual(missed, ["grace"])
-        self.assertEqual(self.apply_as("dead", ("begin", "a", ticket, ticket.at_us)), [None], "whoever comes back must not begin it")
+        self.assertEqual(
+            self.apply_as("dead", ("begin", "a", "dead.1", "dead", ticket.at_us)),
+            [None],
+            "whoever comes back must not begin it",
+        )
 
     async def test_reports_a_run_that_was_interrupted_or_starts_it_again(self):
         self.scheduler.pause()
         errors = []
         self.scheduler.add_listener(errors.append, asyncz.JOB_ERROR)
         for id, recover in (("reported", False), ("repeated", True)):
-            self.scheduler.add_job(note, "date", run_at="2026-01-01 00:00:30", args=[id], id=id, recover=recover)
-        self.scheduler.add_job(note, "interval", minutes=1, args=["rest"], id="rest", coalesce=False)
+            self.scheduler.add_job(
+                note, "date", run_at="2026-01-01 00:00:30", args=[id], id=id, recover=recover
+            )
+        self.scheduler.add_job(
+            note, "interval", minutes=1, args=["rest"], id="rest", coalesce=False
+        )
         await asyncio.sleep(180)
         self.leave_run("reported", "2026-01-01 00:00:30", begun=True)
         self.leave_run("repeated", "2026-01-01 00:00:30", begun=True, recover=True)
         self.leave_run("rest", "2026-01-01 00:01", begun=True, last="2026-01-01 00:03")
         self.scheduler.pause_job("rest")
-        self.assertEqual(([job.id for job in self.scheduler.get_jobs()], self.scheduler.get_job("reported")), (["rest"], None))
+        self.assertEqual(
+            ([job.id for job in self.scheduler.get_jobs()], self.scheduler.get_job("reported")),
+            (["rest"], None),
+        )
         self.scheduler.resume()
         with self.assertLogs("asyncz", "WARNING"):
             await asyncio.sleep(200)
         self.assertEqual(sorted(RUNS), ["repeated", "rest", "rest"])
         self.assertEqual(
-            sorted((event.job_id, f"{event.scheduled_run_time:%M:%S}") for event in errors), [("reported", "00:30"), ("rest", "01:00")]
+            sorted((event.job_id, f"{event.scheduled_run_time:%M:%S}") for event in errors),
+            [("reported", "00:30"), ("rest", "01:00")],
         )
         error = errors[0].exception
         self.assertIsInstance(error, asyncz.RunInterruptedError)
         self.assertEqual((error.owner, error.started_at), ("dead", at("2026-01-01 00:03")))
         self.assertEqual(pickle.loads(pickle.dumps(error)).owner, "dead")
-        self.assertEqual(self.store._expired(10), [])
+        self.assertEqual(self.expired(self.store), [])
 
     async def test_gives_what_a_hasty_shutdown_cancels_to_others_or_reports_it(self):
         HOOKS["long"] = lambda: asyncio.sleep(30)
         errors = []
-        self.scheduler.add_listener(lambda event: errors.append((event.job_id, type(event.exception))), asyncz.JOB_ERROR)
+        self.scheduler.add_listener(
+            lambda event: errors.append((event.job_id, type(event.exception))), asyncz.JOB_ERROR
+        )
         for id in ("repeated", "reported"):
             self.scheduler.add_job(act, args=["long"], id=id, recover=id == "repeated")
-        while len(self.scheduler._active) < 2 or not all(ticket.begun_us for ticket in self.store._outbox.tickets.values()):
+        while len(self.scheduler._engine.runs.active) < 2 or not all(
+            run.started_us for run in self.scheduler._engine.runs.all()
+        ):
             await asyncio.sleep(0)
         await asyncio.sleep(1)
         with self.assertLogs("asyncz", "ERROR"):
@@ -4563,10 +6162,15 @@ class SharedStoreContract(StoreContract):
         with self.assertLogs("asyncz", "ERROR") as logs:
             other.add_job(note, "interval", seconds=10, args=["a"], id="a", executor="there")
             await asyncio.sleep(12)
-        self.assertRegex("".join(logs.output), "^ERROR:asyncz:job 'a' in store 'default' can't be run: executor='there': no such executor")
+        self.assertRegex(
+            "".join(logs.output),
+            "^ERROR:asyncz:job 'a' in store 'default' can't be run: executor='there': no such executor",
+        )
         self.assertEqual(len(logs.output), 1)
         other.resume()
-        logging.disable(logging.ERROR)  # whether the first sees it again, before the other claims it, is a matter of luck
+        logging.disable(
+            logging.ERROR
+        )  # whether the first sees it again, before the other claims it, is a matter of luck
         self.addCleanup(logging.disable, logging.NOTSET)
         await asyncio.sleep(20)
         self.assertEqual(RUNS, ["a"] * 3)
@@ -4577,7 +6181,9 @@ class SharedStoreContract(StoreContract):
         self.scheduler.add_job(act, "interval", seconds=2, args=["long"], id="a")
         events = []
         for scheduler in (self.scheduler, other):
-            scheduler.add_listener(lambda event: events.append(event.code), asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
+            scheduler.add_listener(
+                lambda event: events.append(event.code), asyncz.JOB_EXECUTED | asyncz.JOB_ERROR
+            )
         await asyncio.sleep(21)
         self.assertEqual(events, [asyncz.JOB_EXECUTED] * len(events))
         self.assertGreaterEqual(len(events), 9)
@@ -4588,7 +6194,9 @@ class SharedStoreContract(StoreContract):
         await asyncio.sleep(15)
         self.leave_run("a", "2026-01-01 00:00:10", begun=True)
         events = []
-        self.scheduler.add_listener(lambda event: events.append(event.code), asyncz.JOB_MAX_INSTANCES | asyncz.JOB_SUBMITTED)
+        self.scheduler.add_listener(
+            lambda event: events.append(event.code), asyncz.JOB_MAX_INSTANCES | asyncz.JOB_SUBMITTED
+        )
         self.scheduler.update_job("a", next_run_time=at("2026-01-01 00:00:20"))
         self.scheduler.resume()
         await asyncio.sleep(10)
@@ -4609,7 +6217,9 @@ class SharedStoreContract(StoreContract):
         self.assertRegex(reasons["bad 0"], "JSONDecodeError|signed")
         self.assertRegex(reasons["bad 1"], "^version 2; this is for version 1$|signed")
         self.assertIn(", 3 unreadable, ", str(self.scheduler))
-        self.assertEqual({number: self.store._read(f"bad {number}").text for number in texts}, texts)
+        self.assertEqual(
+            {number: self.row(self.store, f"bad {number}").text for number in texts}, texts
+        )
         self.assertEqual([job.id for job in self.scheduler.get_jobs()], ["good"])
         with self.assertRaises(asyncz.ConflictIdError):
             self.add("bad 0")
@@ -4622,18 +6232,21 @@ class SharedStoreContract(StoreContract):
 
     def set_text(self, job_id, text):
         """Put a text into the place of a job's record, as somebody with another version or a broken disk does."""
-        entry = self.store._read(job_id)
-        self.apply_as("x", ("put", job_id, entry.revision, entry.revision + 1, entry.next_us, text))
+        row = self.row(self.store, job_id)
+        self.apply_as("x", ("put", job_id, row.revision, f"{row.revision}+", row.next_us, text))
 
     async def test_runs_again_what_could_not_be_read_for_a_while(self):
         self.add("a", minutes=0, seconds=10)
-        text = self.store._read("a").text
+        text = self.row(self.store, "a").text
         self.set_text("a", text.replace("note", "renamed"))
         with self.assertLogs("asyncz", "ERROR") as logs:
             await asyncio.sleep(25)
         self.assertEqual((RUNS, [job.id for job in self.scheduler.get_jobs()]), ([], ["a"]))
         self.assertEqual(len(logs.output), 1)
-        self.assertRegex(logs.output[0], r"job 'a' in store 'default' can't be run: fn='\w+:renamed': .* has no 'renamed'")
+        self.assertRegex(
+            logs.output[0],
+            r"job 'a' in store 'default' can't be run: fn='\w+:renamed': .* has no 'renamed'",
+        )
         self.assertEqual([id for id, _ in self.store.unreadable()], ["a"])
         with unittest.mock.patch.object(sys.modules[__name__], "renamed", note, create=True):
             await asyncio.sleep(70)
@@ -4658,59 +6271,120 @@ class SharedStoreContract(StoreContract):
         for step in range(400):
             op, owner = self.random_op(chance, model, tickets, step)
             now = self.clock.now_us()
-            twin = copy.deepcopy(op)
-            expected, model[op[1]] = asyncz._decided(twin, model.get(op[1]), now, 60_000_000)
+            expected, model[op[1]] = asyncz._decided(op, model.get(op[1]), now, 60_000_000)
             self.assertEqual(self.apply_as(owner, op), [expected], (step, op, owner))
-            entry, known = self.store._read(op[1]), model[op[1]]
-            found = None if entry is None else (entry.revision, entry.next_us, entry.over, entry.text, entry.last)
-            self.assertEqual(found, None if known is None else asyncz._state_of(known)[:5], (step, op))
+            self.assertEqual(self.row(self.store, op[1]), model[op[1]], (step, op))
             if step % 20 == 0:
-                expired = [ticket for entry in model.values() if entry for ticket in entry.runs.values() if ticket.until_us < now]
-                self.assertEqual(sorted(t.text() for t in self.store._expired(1000)), sorted(t.text() for t in expired))
+                expired = [
+                    ticket
+                    for row in model.values()
+                    if row
+                    for ticket in row.runs.values()
+                    if ticket.until_us < now
+                ]
+                self.assertEqual(sorted(self.expired(self.store)), sorted(expired))
             await asyncio.sleep(chance.choice([0, 1, 20]))
         self.assertGreater(sum(map(len, tickets.values())), 50)
 
     def random_op(self, chance, model, tickets, step):
         job_id, owner = chance.choice(["a", "b", "c|d e"]), chance.choice(["one", "two"])
-        entry, now = model.get(job_id), self.clock.now_us()
-        revision = entry.revision if entry is not None and not entry.over and chance.random() < 0.8 else chance.choice([None, 7])
+        row, now = model.get(job_id), self.clock.now_us()
+        revision = (
+            row.revision
+            if row is not None and not row.over and chance.random() < 0.8
+            else chance.choice([None, "7"])
+        )
         following = chance.choice([None, now - 5, now + 30_000_000])
-        verb = chance.choice(["put", "claim", "claim", "begin", "begin", "finish", "release", "renew", "take", "delete"])
+        verb = chance.choice(
+            [
+                "put",
+                "claim",
+                "claim",
+                "begin",
+                "begin",
+                "finish",
+                "release",
+                "renew",
+                "take",
+                "delete",
+            ]
+        )
         if verb == "put":
-            return (verb, job_id, revision, 1000 + step, following, f"text {step}"), owner
+            return (verb, job_id, revision, f"r{step}", following, f"text {step}"), owner
         if verb == "delete":
             return (verb, job_id), owner
         if verb == "claim":
-            ticket = asyncz._Ticket(f"{owner}.{step}", job_id, owner, now, now + chance.choice([0, 9]), chance.random() < 0.5)
-            tickets.setdefault(job_id, []).append(ticket)
-            return (verb, job_id, revision or 0, following, chance.choice([1, 2]), copy.copy(ticket)), owner
-        known = chance.choice(tickets.get(job_id) or [asyncz._Ticket("none.1", job_id, owner, now, now, False)])
-        ticket = asyncz._Ticket(known.run_id, job_id, owner, known.at_us, known.last_us, known.recover)
-        held = entry.runs.get(known.run_id) if entry is not None else None
-        extra = {"begin": known.at_us + chance.choice([0, 0, 9]), "finish": chance.choice(["", "how it ended"]), "release": known.at_us}
+            run_id = f"{owner}.{step}"
+            ticket = asyncz._Ticket(
+                owner, 0, 0, now, now + chance.choice([0, 9]), chance.random() < 0.5
+            )
+            tickets.setdefault(job_id, []).append((run_id, ticket))
+            return (
+                verb,
+                job_id,
+                revision or "",
+                f"r{step}",
+                following,
+                chance.choice([1, 2]),
+                run_id,
+                ticket,
+            ), owner
+        run_id, known = chance.choice(
+            tickets.get(job_id) or [("none.1", asyncz._Ticket(owner, 0, 0, now, now, False))]
+        )
+        held = row.runs.get(run_id) if row is not None else None
+        last = (now, now, now, "executed", None, 1)
+        extra = {
+            "begin": known.at_us + chance.choice([0, 0, 9]),
+            "finish": chance.choice([None, last]),
+            "release": known.at_us,
+        }
         extra["take"] = held.until_us if held is not None and chance.random() < 0.8 else 5
-        return ((verb, job_id, ticket, extra[verb]) if verb in extra else (verb, job_id, ticket)), owner
+        return (
+            (verb, job_id, run_id, owner, extra[verb])
+            if verb in extra
+            else (verb, job_id, run_id, owner)
+        ), owner
 
     async def test_signs_its_records(self):
         await self.scheduler.shutdown()
         old, new = b"old secret", b"new secret"
-        for secrets, readable in (([old], True), (new, False), ([new, old], True), (None, False), ([old], True)):
+        for secrets, readable in (
+            ([old], True),
+            (new, False),
+            ([new, old], True),
+            (None, False),
+            ([old], True),
+        ):
             store = self.make_store(secret=secrets)
             scheduler = self.make_scheduler(stores={"default": store})
             scheduler.start()
             if not scheduler.get_jobs() and not store.unreadable():
                 scheduler.add_job(note, "interval", minutes=1, args=["a"], id="a")
             with self.subTest(secrets):
-                self.assertEqual([job.id for job in scheduler.get_jobs()], ["a"] if readable else [])
-                reason = "it is signed, and this store has no secret" if secrets is None else "its signature is wrong"
+                self.assertEqual(
+                    [job.id for job in scheduler.get_jobs()], ["a"] if readable else []
+                )
+                reason = (
+                    "it is signed, and this store has no secret"
+                    if secrets is None
+                    else "its signature is wrong"
+                )
                 self.assertEqual(store.unreadable(), [] if readable else [("a", reason)])
             await scheduler.shutdown()
         store = self.make_store(secret=[new, old])
         scheduler = self.make_scheduler(stores={"default": store})
         scheduler.start()
         scheduler.update_job("a", name="signed anew")
-        self.assertEqual(complaint(asyncz._Codec(None, old, store._codec._context).decode, "a", store._read("a").text)[:11], "_Unreadable")
-        text = store._read("a").text
+        self.assertEqual(
+            complaint(
+                asyncz._Codec(None, old, store._codec._context).decode,
+                "a",
+                self.row(store, "a").text,
+            )[:11],
+            "_Unreadable",
+        )
+        text = self.row(store, "a").text
         scheduler.add_job(note, args=["b"], id="b", next_run_time=None)
         for changed, job_id in (
             (text.replace('"minutes"', '"hours"'), "a"),
@@ -4719,18 +6393,26 @@ class SharedStoreContract(StoreContract):
             (text[65:], "a"),
         ):
             with self.assertRaises(asyncz._Unreadable):
-                store._codec.decode(job_id, changed + (" " if changed == text and job_id == "a" else ""))
+                store._codec.decode(
+                    job_id, changed + (" " if changed == text and job_id == "a" else "")
+                )
         await scheduler.shutdown()
 
     async def test_takes_a_serializer(self):
         await self.scheduler.shutdown()
-        with self.assertWarnsRegex(UserWarning, "^serializer=pickle without secret=: whoever can write to the store can run any code here$"):
+        with self.assertWarnsRegex(
+            UserWarning,
+            "^serializer=pickle without secret=: whoever can write to the store can run any code here$",
+        ):
             self.make_store(serializer=pickle)
         store = self.make_store(serializer=pickle, secret=b"secret")
         scheduler = self.make_scheduler(stores={"default": store})
         scheduler.start()
         scheduler.add_job(note, "date", run_at="2026-01-01 00:01", args=[complex(1, 2)])
-        self.assertRegex(complaint(scheduler.add_job, note, args=[threading.Lock()]), "^TypeError: args=.*the serializer can't keep these: ")
+        self.assertRegex(
+            complaint(scheduler.add_job, note, args=[threading.Lock()]),
+            "^TypeError: args=.*the serializer can't keep these: ",
+        )
         await asyncio.sleep(61)
         self.assertEqual(RUNS, [1 + 2j])
         await scheduler.shutdown()
@@ -4738,10 +6420,22 @@ class SharedStoreContract(StoreContract):
     async def test_checks_its_options(self):
         table = [
             ({"lease": 0}, "ValueError: lease=0: not a number of seconds above 0"),
-            ({"poll_interval": "1"}, "ValueError: poll_interval='1': not a number of seconds above 0"),
-            ({"secret": 5}, "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first"),
-            ({"secret": [b""]}, "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first"),
-            ({"serializer": 5}, "TypeError: serializer=5: not a serializer; give an object with dumps and loads, such as the module pickle"),
+            (
+                {"poll_interval": "1"},
+                "ValueError: poll_interval='1': not a number of seconds above 0",
+            ),
+            (
+                {"secret": 5},
+                "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first",
+            ),
+            (
+                {"secret": [b""]},
+                "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first",
+            ),
+            (
+                {"serializer": 5},
+                "TypeError: serializer=5: not a serializer; give an object with dumps and loads, such as the module pickle",
+            ),
         ]
         for options, expected in table:
             self.assertEqual(complaint(self.make_store, **options), expected)
@@ -4754,11 +6448,15 @@ class TestSQLiteStore(SharedStoreContract, VirtualTimeTestCase):
         if self.folder is None:
             self.folder = tempfile.TemporaryDirectory()
             self.addCleanup(self.folder.cleanup)
-        return asyncz.SQLiteStore(pathlib.Path(self.folder.name, "jobs.sqlite3"), **{"poll_interval": 60.0, **options})
+        return asyncz.SQLiteStore(
+            pathlib.Path(self.folder.name, "jobs.sqlite3"), **{"poll_interval": 60.0, **options}
+        )
 
     async def test_is_a_file_that_a_person_can_read(self):
         self.add("a")
-        with contextlib.closing(sqlite3.connect(pathlib.Path(self.folder.name, "jobs.sqlite3"))) as connection:
+        with contextlib.closing(
+            sqlite3.connect(pathlib.Path(self.folder.name, "jobs.sqlite3"))
+        ) as connection:
             text = connection.execute("SELECT def FROM jobs").fetchone()[0]
         self.assertEqual(
             json.loads(text),
@@ -4768,7 +6466,9 @@ class TestSQLiteStore(SharedStoreContract, VirtualTimeTestCase):
                 "fn": f"{__name__}:note",
                 "args": ["a"],
                 "kwargs": {},
-                "trigger": {"type": "interval", "seconds": 60, "anchor": asyncz._to_us(at(self.START)), "zone": "UTC"},
+                "trigger": {"type": "interval", "seconds": 60},
+                "zone": "UTC",
+                "anchor": asyncz._to_us(at(self.START)),
                 "name": "note",
                 "executor": "default",
                 "coalesce": True,
@@ -4818,7 +6518,10 @@ class RedisServer:
         self.process = subprocess.Popen(["redis-server", *arguments], stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), 1),
+            ):
                 return
             time.sleep(0.02)
         raise OSError("redis-server did not start")
@@ -4851,11 +6554,13 @@ def package(name):
         raise unittest.SkipTest(f"the package {name} is not installed") from None
 
 
-class VirtualRedisStore(asyncz.RedisStore):
+class VirtualRedisTable(asyncz._RedisTable):
     """One whose time is that of the tests."""
 
-    def _fixed_now(self):
-        return str(self._local_us())
+    local_clock = True
+
+    def _found(self, index, highest, skip=0, limit=-1):
+        return super()._found(index, highest or str(self.clock.now_us()), skip, limit)
 
 
 class RedisContract(SharedStoreContract):
@@ -4868,13 +6573,17 @@ class RedisContract(SharedStoreContract):
             self.client = self.make_client()
             self.addCleanup(self.client.close)
             self.prefix = f"test-{random.randrange(10**9)}"
-        return VirtualRedisStore(self.client, self.prefix, **{"poll_interval": 60.0, **options})
+        with unittest.mock.patch.object(asyncz, "_RedisTable", VirtualRedisTable):
+            return asyncz.RedisStore(self.client, self.prefix, **{"poll_interval": 60.0, **options})
 
     async def test_leaves_the_client_open_and_nothing_behind(self):
         self.add("a")
         await asyncio.sleep(61)
         await self.scheduler.shutdown()
-        self.assertEqual(sorted(map(asyncz._as_text, self.client.keys(f"{{{self.prefix}}}:*"))), self.keys_of("due", "job:a"))
+        self.assertEqual(
+            sorted(map(asyncz._as_text, self.client.keys(f"{{{self.prefix}}}:*"))),
+            self.keys_of("due", "job:a"),
+        )
         self.scheduler.start()
         self.scheduler.remove_all_jobs()
         self.assertEqual(self.client.keys(f"{{{self.prefix}}}:*"), [])
@@ -4890,13 +6599,17 @@ class TestRedisStore(RedisContract, VirtualTimeTestCase):
     async def test_uses_the_time_of_the_server(self):
         store = asyncz.RedisStore(self.client, self.prefix + "-real", poll_interval=0.05, lease=4.0)
         scheduler = asyncz.AsyncIOScheduler(stores={"default": store}, timezone="UTC")
-        scheduler._clock = type("Fast", (asyncz._Clock,), {"now_us": lambda self: time.time_ns() // 1000 + 3600_000_000})()
+        scheduler._engine.settings.clock.now_us = lambda: time.time_ns() // 1000 + 3600_000_000
         ran = threading.Event()
         HOOKS["set"] = ran.set
         started = time.time()
-        with await asyncio.get_running_loop().run_in_executor(None, self.start_elsewhere, scheduler):
+        with await asyncio.get_running_loop().run_in_executor(
+            None, self.start_elsewhere, scheduler
+        ):
             job = scheduler.add_job(act_plainly, "interval", seconds=0.2, args=["set"])
-            self.assertLess(abs(job.next_run_time.timestamp() - started), 10, "an hour is not added")
+            self.assertLess(
+                abs(job.next_run_time.timestamp() - started), 10, "an hour is not added"
+            )
             self.assertTrue(await asyncio.get_running_loop().run_in_executor(None, ran.wait, 10))
 
     @staticmethod
@@ -4910,8 +6623,10 @@ class TestRedisStore(RedisContract, VirtualTimeTestCase):
         self.client.config_set("maxmemory-policy", "allkeys-lru")
         self.addCleanup(self.client.config_set, "maxmemory-policy", "noeviction")
         with self.assertLogs("asyncz", "WARNING") as logs:
-            self.make_store()._greet()
-        self.assertIn("maxmemory-policy 'allkeys-lru' lets it remove jobs; use noeviction", logs.output[0])
+            self.make_store()._table.greet("default")
+        self.assertIn(
+            "maxmemory-policy 'allkeys-lru' lets it remove jobs; use noeviction", logs.output[0]
+        )
 
 
 class TestRedisStoreOverALineThatLosesAnswers(RedisContract, VirtualTimeTestCase):
@@ -4943,7 +6658,9 @@ class TestRedisStoreWithDecodedReplies(RedisContract, VirtualTimeTestCase):
         binary.hset(f"{{{self.prefix}}}:job:bad", "def", b"\xff\xfe")
         with self.assertLogs("asyncz", "ERROR"):
             await asyncio.sleep(61)
-        self.assertEqual((RUNS, binary.hget(f"{{{self.prefix}}}:job:bad", "def")), (["good"], b"\xff\xfe"))
+        self.assertEqual(
+            (RUNS, binary.hget(f"{{{self.prefix}}}:job:bad", "def")), (["good"], b"\xff\xfe")
+        )
 
 
 class TestRedisStoreWithValkey(RedisContract, VirtualTimeTestCase):
@@ -4951,15 +6668,33 @@ class TestRedisStoreWithValkey(RedisContract, VirtualTimeTestCase):
         return package("valkey").Valkey(port=redis_server().port)
 
 
-class TestRedisStoreWithoutScripts(RedisContract, VirtualTimeTestCase):
-    def make_client(self):
+class TestARedisThatRefusesScripts(unittest.TestCase):
+    """It is told of when the scheduler starts, in one clear error, and nothing has started then."""
+
+    def check(self, client, reason):
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.RedisStore(client)})
+        with self.assertRaisesRegex(
+            TypeError,
+            f"^store 'default': .*{reason}.*; it has to be allowed to run scripts .EVAL.$",
+        ):
+            scheduler.start()
+        self.assertFalse(scheduler.running)
+
+    def test_an_account_that_may_not(self):
         redis = package("redis")
         with redis.Redis(port=redis_server().port) as admin:
-            admin.execute_command("ACL", "SETUSER", "plain", "on", ">plain", "~*", "&*", "+@all", "-@scripting")
-        return redis.Redis(port=redis_server().port, username="plain", password="plain", decode_responses=True)
+            admin.execute_command(
+                "ACL", "SETUSER", "plain", "on", ">plain", "~*", "&*", "+@all", "-@scripting"
+            )
+        with redis.Redis(port=redis_server().port, username="plain", password="plain") as client:
+            self.check(client, "no permissions")
 
-    async def test_reads_past_a_record_that_is_no_text(self):
-        await TestRedisStoreWithDecodedReplies.test_reads_past_a_record_that_is_no_text(self)
+    def test_a_client_that_can_not(self):
+        class WithoutEval(package("fakeredis").FakeRedis):
+            def eval(self, *arguments):
+                raise package("redis").ResponseError("unknown command 'eval'")
+
+        self.check(WithoutEval(), "unknown command 'eval'")
 
 
 class TestRedisStoreOnFakeredis(RedisContract, VirtualTimeTestCase):
@@ -4968,20 +6703,11 @@ class TestRedisStoreOnFakeredis(RedisContract, VirtualTimeTestCase):
         return package("fakeredis").FakeRedis()
 
 
-class TestRedisStoreOnFakeredisWithoutScripts(RedisContract, VirtualTimeTestCase):
-    def make_client(self):
-        class WithoutEval(package("fakeredis").FakeRedis):
-            def eval(self, *arguments):
-                raise package("redis").ResponseError("unknown command 'eval'")
-
-        return WithoutEval()
-
-
-class VirtualMongoDBStore(asyncz.MongoDBStore):
+class VirtualMongoDBTable(asyncz._MongoDBTable):
     """One whose time is that of the tests."""
 
-    def _server_us(self):
-        return self._local_us()
+    def server_us(self):
+        return self.clock.now_us()
 
 
 class MongoDBContract(SharedStoreContract):
@@ -4993,7 +6719,8 @@ class MongoDBContract(SharedStoreContract):
             self.addCleanup(self.client.close)
             self.name = f"test-{random.randrange(10**9)}"
             self.addCleanup(self.client.drop_database, self.name)
-        return VirtualMongoDBStore(self.client, self.name, **{"poll_interval": 60.0, **options})
+        with unittest.mock.patch.object(asyncz, "_MongoDBTable", VirtualMongoDBTable):
+            return asyncz.MongoDBStore(self.client, self.name, **{"poll_interval": 60.0, **options})
 
 
 class OneAtATime:
@@ -5022,17 +6749,26 @@ class TestMongoDBStoreOnMongomock(MongoDBContract, VirtualTimeTestCase):
 
     def make_store(self, **options):
         store = super().make_store(**options)
-        store._collection = OneAtATime(store._collection)
+        store._table._collection = OneAtATime(store._table._collection)
         return store
 
     async def test_uses_the_time_of_the_server(self):
         store = asyncz.MongoDBStore(self.client, self.name)
         moment = datetime(2030, 1, 1)
         with unittest.mock.patch.object(
-            type(self.client), "admin", types.SimpleNamespace(command=lambda name: {"localTime": moment}), create=True
+            type(self.client),
+            "admin",
+            types.SimpleNamespace(command=lambda name: {"localTime": moment}),
+            create=True,
         ):
-            self.assertLess(abs(store._server_us() - asyncz._to_us(at("2030-01-01"))), 10_000_000)
-        self.assertIsNone(asyncz._server_time_of(types.SimpleNamespace(admin=types.SimpleNamespace(command=lambda name: {}))))
+            self.assertLess(
+                abs(store._table.server_us() - asyncz._to_us(at("2030-01-01"))), 10_000_000
+            )
+        self.assertIsNone(
+            asyncz._server_time_of(
+                types.SimpleNamespace(admin=types.SimpleNamespace(command=lambda name: {}))
+            )
+        )
 
 
 if "ASYNCZ_TEST_MONGO" in os.environ:  # the URL of a server, which nothing here could install
@@ -5045,20 +6781,36 @@ if "ASYNCZ_TEST_MONGO" in os.environ:  # the URL of a server, which nothing here
 class TestAStoreInAConfiguration(unittest.TestCase):
     def test_is_made_of_strings_and_references(self):
         client = types.SimpleNamespace(hmget=print, zrangebyscore=print, pipeline=print, time=print)
-        with unittest.mock.patch.object(sys.modules[__name__], "a_client", client, create=True), tempfile.TemporaryDirectory() as folder:
+        with (
+            unittest.mock.patch.object(sys.modules[__name__], "a_client", client, create=True),
+            tempfile.TemporaryDirectory() as folder,
+        ):
             reference = f"{__name__}:a_client"
             scheduler = asyncz.AsyncIOScheduler(
                 {
-                    "asyncz.stores.default": {"type": "redis", "client": reference, "key_prefix": "mine", "lease": "30"},
+                    "asyncz.stores.default": {
+                        "type": "redis",
+                        "client": reference,
+                        "key_prefix": "mine",
+                        "lease": "30",
+                    },
                     "asyncz.stores.file.type": "sqlite",
                     "asyncz.stores.file.path": f"{folder}/jobs",
                     "asyncz.stores.file.secret": "a:b",
                     "asyncz.job_defaults.recover": "true",
                 }
             )
-            redis, file = scheduler._stores["default"], scheduler._stores["file"]
-            self.assertEqual((redis._client, redis._tag, redis._lease_us), (client, "{mine}", 30_000_000))
-            self.assertEqual((file._path, file._codec._secrets), (f"{folder}/jobs", (b"a:b",)))
+            redis, file = (
+                scheduler._engine.settings.stores["default"],
+                scheduler._engine.settings.stores["file"],
+            )
+            self.assertEqual(
+                (redis._table._client, redis._table._tag, redis._lease_us),
+                (client, "{mine}", 30_000_000),
+            )
+            self.assertEqual(
+                (file._table.path, file._codec._secrets), (f"{folder}/jobs", (b"a:b",))
+            )
             self.assertTrue(scheduler.add_job(print, store="file").recover)
             for kind in ("mongo", "mongodb"):
                 self.assertRegex(
@@ -5081,17 +6833,28 @@ class TestAClient(unittest.TestCase):
 
             list_database_names = execute_command
 
-        redis, mongo = "RedisStore(client=redis.Redis(host='localhost'))", "MongoDBStore(client=pymongo.MongoClient('mongodb://localhost'))"
+        redis, mongo = (
+            "RedisStore(client=redis.Redis(host='localhost'))",
+            "MongoDBStore(client=pymongo.MongoClient('mongodb://localhost'))",
+        )
         table = [
             (asyncz.RedisStore, None, f"RedisStore: client is missing; write {redis}"),
-            (asyncz.RedisStore, Other(), f"client=<other>: not a client for RedisStore, it has no 'hmget'; write {redis}"),
+            (
+                asyncz.RedisStore,
+                Other(),
+                f"client=<other>: not a client for RedisStore, it has no 'hmget'; write {redis}",
+            ),
             (
                 asyncz.RedisStore,
                 Later(),
                 f"client=<other>: an asyncio client; RedisStore takes the other one of the same package, as in {redis}",
             ),
             (asyncz.MongoDBStore, None, f"MongoDBStore: client is missing; write {mongo}"),
-            (asyncz.MongoDBStore, Other(), f"client=<other>: not a client for MongoDBStore, it has no 'get_database'; write {mongo}"),
+            (
+                asyncz.MongoDBStore,
+                Other(),
+                f"client=<other>: not a client for MongoDBStore, it has no 'get_database'; write {mongo}",
+            ),
             (
                 asyncz.MongoDBStore,
                 Later(),
@@ -5133,21 +6896,22 @@ step, kind, place, recover = sys.argv[1:5]
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
-class Dying:
-    def _applied(self, ops):
+class Dying(asyncz._Rows):
+    def applied(self, ops, rows=None):
         verbs = {op[0] for op in ops}
         if step.startswith("before ") and step[7:] in verbs:
             die()
-        answers = super()._applied(ops)
+        answers = super().applied(ops, rows)
         if step.startswith("after ") and step[6:] in verbs:
             die()
         return answers
 
+asyncz._Rows = Dying
 if kind == "sqlite":
-    store = type("SQLiteStore", (Dying, asyncz.SQLiteStore), {})(place, lease=1.0, poll_interval=0.1)
+    store = asyncz.SQLiteStore(place, lease=1.0, poll_interval=0.1)
 else:
     import redis
-    store = type("RedisStore", (Dying, asyncz.RedisStore), {})(redis.Redis(port=int(kind)), place, lease=1.0, poll_interval=0.1)
+    store = asyncz.RedisStore(redis.Redis(port=int(kind)), place, lease=1.0, poll_interval=0.1)
 scheduler = asyncz.AsyncIOScheduler(stores={"default": store})
 dying_jobs.in_call = die if step == "in the call" else None
 scheduler.add_job(dying_jobs.work, id="job", args=[], recover=recover == "1")
@@ -5183,7 +6947,9 @@ class TestAProcessThatIsKilled(unittest.TestCase):
     def outcomes(self, kind, make_store):
         """Let a process die at each step, and another scheduler look after all of it; return what it did."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), self.folder.name])}
-        places = [str(pathlib.Path(self.folder.name, str(number))) for number in range(len(self.STEPS))]
+        places = [
+            str(pathlib.Path(self.folder.name, str(number))) for number in range(len(self.STEPS))
+        ]
         dying = [
             subprocess.Popen(
                 [sys.executable, "-c", DYING, step, kind, place, str(recover)],
@@ -5198,27 +6964,42 @@ class TestAProcessThatIsKilled(unittest.TestCase):
 
         def hear(event):
             interrupted = isinstance(event.exception, asyncz.RunInterruptedError)
-            found[event.store] = "interrupted" if interrupted else "executed" if event.exception is None else repr(event.exception)
+            found[event.store] = (
+                "interrupted"
+                if interrupted
+                else "executed"
+                if event.exception is None
+                else repr(event.exception)
+            )
 
-        scheduler = asyncz.AsyncIOScheduler(stores={str(number): make_store(place) for number, place in enumerate(places)})
+        scheduler = asyncz.AsyncIOScheduler(
+            stores={str(number): make_store(place) for number, place in enumerate(places)}
+        )
         scheduler.add_listener(hear, asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
         sys.path.insert(0, self.folder.name)
         self.addCleanup(sys.path.remove, self.folder.name)
         with scheduler:
-            wait_until(lambda: list(found.values()) == [expected for _, _, expected in self.STEPS], 15)
+            wait_until(
+                lambda: list(found.values()) == [expected for _, _, expected in self.STEPS], 15
+            )
             time.sleep(0.3)  # real time, in which nothing more may happen
             self.assertEqual(scheduler.get_jobs(), [])
         sys.modules.pop("dying_jobs", None)
         return list(zip([step for step, _, _ in self.STEPS], found.values()))
 
     def test_loses_no_run_at_any_step_on_sqlite(self):
-        found = self.outcomes("sqlite", lambda place: asyncz.SQLiteStore(place, lease=1.0, poll_interval=0.1))
+        found = self.outcomes(
+            "sqlite", lambda place: asyncz.SQLiteStore(place, lease=1.0, poll_interval=0.1)
+        )
         self.assertEqual(found, [(step, expected) for step, _, expected in self.STEPS])
 
     def test_loses_no_run_at_any_step_on_redis(self):
         client = package("redis").Redis(port=redis_server().port)
         self.addCleanup(client.close)
-        found = self.outcomes(str(redis_server().port), lambda place: asyncz.RedisStore(client, place, lease=1.0, poll_interval=0.1))
+        found = self.outcomes(
+            str(redis_server().port),
+            lambda place: asyncz.RedisStore(client, place, lease=1.0, poll_interval=0.1),
+        )
         self.assertEqual(found, [(step, expected) for step, _, expected in self.STEPS])
 
 
@@ -5233,9 +7014,15 @@ class FaultTestCase(unittest.TestCase):
         HOOKS["beat"] = lambda: self.beats.append(time.monotonic())
 
     def start(self, store, **options):
-        self.scheduler = asyncz.AsyncIOScheduler(stores={"memory": asyncz.MemoryStore(), "default": store}, store_retry_interval=0.5, **options)
+        self.scheduler = asyncz.AsyncIOScheduler(
+            stores={"memory": asyncz.MemoryStore(), "default": store},
+            store_retry_interval=0.5,
+            **options,
+        )
         self.scheduler.add_job(act, "interval", seconds=0.05, args=["beat"], store="memory")
-        self.scheduler.add_job(act, "interval", seconds=0.2, args=["run"], id="run", coalesce=False, max_instances=100)
+        self.scheduler.add_job(
+            act, "interval", seconds=0.2, args=["run"], id="run", coalesce=False, max_instances=100
+        )
         self.scheduler.start()
         self.addCleanup(self.scheduler.shutdown, wait=False)
 
@@ -5262,7 +7049,9 @@ class TestAServerThatGoesAway(FaultTestCase):
         self.addCleanup(client.close)
         server.stop()
         with self.assertLogs("asyncz", "ERROR") as logs:
-            self.start(asyncz.RedisStore(client, lease=3.0, poll_interval=0.1))  # it is down at the start
+            self.start(
+                asyncz.RedisStore(client, lease=3.0, poll_interval=0.1)
+            )  # it is down at the start
             self.beats_while(lambda: time.sleep(0.8))
         self.assertEqual(len(logs.output), 1, logs.output)
         server.start()
@@ -5302,8 +7091,12 @@ class TestALoopThatIsBlocked(FaultTestCase):
         path, seen = pathlib.Path(self.folder.name, "jobs"), []
         HOOKS["block"] = lambda: time.sleep(1.6)
         HOOKS["open"] = lambda: (seen.append("open"), asyncio.sleep(2.2))[1]
-        self.scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(path, lease=0.5, poll_interval=0.1)})
-        other = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(path, lease=0.5, poll_interval=0.1)})
+        self.scheduler = asyncz.AsyncIOScheduler(
+            stores={"default": asyncz.SQLiteStore(path, lease=0.5, poll_interval=0.1)}
+        )
+        other = asyncz.AsyncIOScheduler(
+            stores={"default": asyncz.SQLiteStore(path, lease=0.5, poll_interval=0.1)}
+        )
         for scheduler in (self.scheduler, other):
             scheduler.add_listener(lambda event: seen.append(event.exception), asyncz.JOB_ERROR)
         with self.scheduler, other:
@@ -5313,7 +7106,7 @@ class TestALoopThatIsBlocked(FaultTestCase):
             self.scheduler.add_job(act, args=["block"])
             time.sleep(0.3)
             other.resume()
-            self.assertTrue(wait_until(lambda: not self.scheduler._active))
+            self.assertTrue(wait_until(lambda: not self.scheduler._engine.runs.active))
         self.assertEqual(seen, ["open"])
 
 
@@ -5331,10 +7124,19 @@ class TestAStormOfStarts(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             pathlib.Path(folder, "storm_jobs.py").write_text("def work():\n    pass\n")
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), folder])}
-            options = {"cwd": folder, "env": environment, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            options = {
+                "cwd": folder,
+                "env": environment,
+                "stdout": subprocess.PIPE,
+                "stderr": subprocess.PIPE,
+                "text": True,
+            }
             outputs = []
             for _ in range(2):
-                storm = [subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], **options) for _ in range(4)]
+                storm = [
+                    subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], **options)
+                    for _ in range(4)
+                ]
                 for process in storm:
                     output, errors = process.communicate(timeout=60)
                     self.assertEqual(errors, "")
@@ -5363,7 +7165,9 @@ class TestAFileThatIsNotWell(FaultTestCase):
         with self.assertLogs("asyncz", "ERROR") as logs:
             path.rename(path.with_name("elsewhere"))
             self.beats_while(lambda: time.sleep(0.6))
-        self.assertEqual((len(logs.output), path.exists()), (1, False), "no empty one is made in its place")
+        self.assertEqual(
+            (len(logs.output), path.exists()), (1, False), "no empty one is made in its place"
+        )
         count = len(self.runs)
         path.with_name("elsewhere").rename(path)
         self.assertTrue(wait_until(lambda: len(self.runs) >= count + 8))
@@ -5401,7 +7205,9 @@ class TestAFileThatIsNotWell(FaultTestCase):
             print(sqlite3.connect("jobs").execute("PRAGMA integrity_check").fetchone()[0])
         """
         done = run_python("-c", textwrap.dedent(code), cwd=self.folder.name)
-        self.assertRegex(done.stdout, "^(OperationalError|DatabaseError)\nTrue True True\nok\n$", done.stderr)
+        self.assertRegex(
+            done.stdout, "^(OperationalError|DatabaseError)\nTrue True True\nok\n$", done.stderr
+        )
 
     def test_survives_a_fork(self):
         code = """
@@ -5450,7 +7256,9 @@ class TestAFileThatIsNotWell(FaultTestCase):
         path, states = pathlib.Path(self.folder.name, "jobs"), []
         environment = {**os.environ, "PYTHONPATH": str(HERE)}
         command = [sys.executable, "-c", textwrap.dedent(code)]
-        with subprocess.Popen(command, cwd=self.folder.name, env=environment, stderr=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            command, cwd=self.folder.name, env=environment, stderr=subprocess.DEVNULL
+        ) as process:
             try:
                 self.assertTrue(wait_until(lambda: len(list(path.parent.glob("begun?"))) == 5))
                 for number in range(20):
@@ -5463,7 +7271,9 @@ class TestAFileThatIsNotWell(FaultTestCase):
                     process.send_signal(signal.SIGCONT)
                     with contextlib.closing(sqlite3.connect(copied)) as connection:
                         found = connection.execute("PRAGMA integrity_check").fetchone()[0]
-                        states.append((found, connection.execute("SELECT count(*) FROM jobs").fetchone()[0]))
+                        states.append(
+                            (found, connection.execute("SELECT count(*) FROM jobs").fetchone()[0])
+                        )
             finally:
                 process.kill()
         self.assertEqual(set(states), {("ok", 5)})
@@ -5471,19 +7281,21 @@ class TestAFileThatIsNotWell(FaultTestCase):
 
 class TestASlowSharedStore(unittest.IsolatedAsyncioTestCase):
     async def test_does_not_hold_up_the_loop(self):
-        class Slow(asyncz.SQLiteStore):
-            def _applied(self, ops):
+        class Slow(asyncz._SQLiteTable):
+            def change(self, changes):
                 time.sleep(0.3)
-                return super()._applied(ops)
+                return super().change(changes)
 
-            def _read_due(self, skip, limit):
+            def page(self, skip, limit):
                 time.sleep(0.3)
-                return super()._read_due(skip, limit)
+                return super().page(skip, limit)
 
         RUNS.clear()
         HOOKS["slow"] = lambda: RUNS.append("slow")
         with tempfile.TemporaryDirectory() as folder:
-            scheduler = asyncz.AsyncIOScheduler(stores={"default": Slow(pathlib.Path(folder, "jobs"), poll_interval=0.1)})
+            with unittest.mock.patch.object(asyncz, "_SQLiteTable", Slow):
+                store = asyncz.SQLiteStore(pathlib.Path(folder, "jobs"), poll_interval=0.1)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": store})
             scheduler.add_job(act, "interval", seconds=0.1, args=["slow"])
             scheduler.start()
             gaps, deadline = [], time.monotonic() + 20
@@ -5499,14 +7311,27 @@ class TestASlowSharedStore(unittest.IsolatedAsyncioTestCase):
 class TestADefinitionThatChangesUnderAClaim(unittest.TestCase):
     def test_never_runs_after_it_was_deleted_or_paused(self):
         calls = []
-        HOOKS["call"] = lambda: calls.append((asyncz.current_run().job.id, asyncz.current_run().scheduled_run_time.timestamp()))
+        HOOKS["call"] = lambda: calls.append(
+            (asyncz.current_run().job.id, asyncz.current_run().scheduled_run_time.timestamp())
+        )
         with tempfile.TemporaryDirectory() as folder:
-            stores = [asyncz.SQLiteStore(pathlib.Path(folder, "jobs"), poll_interval=0.05) for _ in range(2)]
+            stores = [
+                asyncz.SQLiteStore(pathlib.Path(folder, "jobs"), poll_interval=0.05)
+                for _ in range(2)
+            ]
             schedulers = [asyncz.AsyncIOScheduler(stores={"default": store}) for store in stores]
             with schedulers[0], schedulers[1]:
                 for number in range(30):
                     scheduler, job_id = schedulers[number % 2], f"job {number % 3}"
-                    scheduler.add_job(act, "interval", seconds=0.01, args=["call"], id=job_id, replace_existing=True, next_run_time="now")
+                    scheduler.add_job(
+                        act,
+                        "interval",
+                        seconds=0.01,
+                        args=["call"],
+                        id=job_id,
+                        replace_existing=True,
+                        next_run_time="now",
+                    )
                     time.sleep(0.03)
                     scheduler.update_job(job_id, name="renamed")
                     if number % 2:
@@ -5516,7 +7341,9 @@ class TestADefinitionThatChangesUnderAClaim(unittest.TestCase):
                     end = time.time()
                     self.assertEqual(scheduler.get_job(job_id) is None, bool(number % 2))
                     time.sleep(0.03)
-                    self.assertEqual([call for call in calls if call[0] == job_id and call[1] > end], [])
+                    self.assertEqual(
+                        [call for call in calls if call[0] == job_id and call[1] > end], []
+                    )
             self.assertGreater(len(calls), 10)
 
 
@@ -5533,10 +7360,12 @@ class Sunrise(BaseTrigger):
         return (previous_time or now) + timedelta(days=1)
 
 
-class EveryNthHour(IntervalTrigger):
+class EveryNthHour(BaseTrigger):
     def __init__(self, n):
-        super().__init__(hours=n)
-        self.n = n
+        self.n, self.inner = n, IntervalTrigger(hours=n)
+
+    def get_next_trigger_time(self, previous_time, now):
+        return self.inner.get_next_trigger_time(previous_time, now)
 
 
 class TestARecord(unittest.TestCase):
@@ -5568,7 +7397,10 @@ class TestARecord(unittest.TestCase):
         _, found = self.restored(args=values, kwargs={"sep": values})
         self.assertEqual((list(found.args), found.kwargs), (values, {"sep": values}))
         self.assertEqual([type(value) for value in found.args], [type(value) for value in values])
-        self.assertEqual([getattr(value, "fold", 0) for value in found.args], [getattr(value, "fold", 0) for value in values])
+        self.assertEqual(
+            [getattr(value, "fold", 0) for value in found.args],
+            [getattr(value, "fold", 0) for value in values],
+        )
         _, found = self.restored(args=[float("nan")])
         self.assertNotEqual(found.args[0], found.args[0])
 
@@ -5580,22 +7412,35 @@ class TestARecord(unittest.TestCase):
                 {"args": [1, ours]},
                 r"^TypeError: args\[1\]=<object .*>: a object can't be kept in a record; give None, numbers, .* serializer= that can$",
             ),
-            ({"kwargs": {"sep": [{"x": {3j}}]}}, r"^TypeError: kwargs\['sep'\]\[0\]\['x'\]\[0\]=3j: a complex can't be kept"),
+            (
+                {"kwargs": {"sep": [{"x": {3j}}]}},
+                r"^TypeError: kwargs\['sep'\]\[0\]\['x'\]\[0\]=3j: a complex can't be kept",
+            ),
             ({"args": [SEVEN]}, r"^TypeError: args\[0\]=.*: a Number can't be kept"),
-            ({"args": [inside]}, r"^TypeError: args(\[0\])+: nested more than 100 levels deep, or inside itself; a record can't keep that$"),
+            (
+                {"args": [inside]},
+                r"^TypeError: args(\[0\])+: nested more than 100 levels deep, or inside itself; a record can't keep that$",
+            ),
             (
                 {"fn": lambda *a, **k: None},
                 r"^ValueError: fn=<function .*: a record keeps only the name of a function, and '.*<lambda>' does not lead back to this one;",
             ),
             ({"fn": functools.partial(print, 1)}, "^ValueError: fn=functools.partial"),
             ({"fn": [].append, "args": [1]}, "^ValueError: fn=<built-in method append"),
-            ({"trigger": CronTrigger(hour=1, timezone=Odd())}, "^TypeError: trigger: timezone=<odd>: a time zone without a name can't be kept"),
+            (
+                {"trigger": CronTrigger(hour=1, timezone=Odd())},
+                "^TypeError: trigger..timezone..=<odd>: a time zone without a name can't be kept",
+            ),
         ]
         with tempfile.TemporaryDirectory() as folder:
-            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(f"{folder}/a")})
+            scheduler = asyncz.AsyncIOScheduler(
+                stores={"default": asyncz.SQLiteStore(f"{folder}/a")}
+            )
             for options, expected in table:
                 with self.subTest(expected):
-                    self.assertRegex(complaint(scheduler.add_job, **{"fn": print, **options}), expected)
+                    self.assertRegex(
+                        complaint(scheduler.add_job, **{"fn": print, **options}), expected
+                    )
             self.assertEqual(scheduler.get_jobs(), [])
 
     def test_keeps_every_trigger(self):
@@ -5603,12 +7448,24 @@ class TestARecord(unittest.TestCase):
             DateTrigger("2026-01-02 03:04"),
             DateTrigger(datetime(2026, 1, 2, tzinfo=UTC), timezone="Asia/Kolkata"),
             IntervalTrigger(hours=2),
-            IntervalTrigger(seconds=0.5, start_at="2026-01-01", end_at=date(2030, 1, 1), timezone="UTC", jitter=3),
+            IntervalTrigger(
+                seconds=0.5,
+                start_at="2026-01-01",
+                end_at=date(2030, 1, 1),
+                timezone="UTC",
+                jitter=3,
+            ),
             CronTrigger(day="last sun", hour="*/2", jitter=1.5),
             CronTrigger(minute=5, timezone=timezone(timedelta(hours=5, minutes=30))),
             CronTrigger.from_crontab("0 9 * * 5L", timezone="America/New_York"),
             CronTrigger(minute=5, timezone=asyncz._SYSTEM_ZONE),
-            AndTrigger([CronTrigger(hour=8), OrTrigger([CronTrigger(day=1), IntervalTrigger(days=1, timezone="UTC")])], jitter=2),
+            AndTrigger(
+                [
+                    CronTrigger(hour=8),
+                    OrTrigger([CronTrigger(day=1), IntervalTrigger(days=1, timezone="UTC")]),
+                ],
+                jitter=2,
+            ),
             Sunrise("Paris"),
             EveryNthHour(3),
         ]
@@ -5616,21 +7473,32 @@ class TestARecord(unittest.TestCase):
         for trigger in triggers:
             with self.subTest(repr(trigger)):
                 job, found = self.restored(trigger=trigger)
-                self.assertEqual((found.trigger, repr(found.trigger), type(found.trigger)), (job.trigger, repr(job.trigger), type(trigger)))
+                self.assertEqual(
+                    (found.trigger, repr(found.trigger), type(found.trigger)),
+                    (job.trigger, repr(job.trigger), type(trigger)),
+                )
                 pairs = []
-                for one in (job.trigger, found.trigger):
-                    first = one._after_us(None, asyncz._to_us(now), self.scheduler.timezone)
-                    pairs.append((first, first and one._after_us(first + 12345, asyncz._to_us(now), self.scheduler.timezone)))
+                for one in (job._schedule, found._schedule):
+                    first = one.after_us(None, asyncz._to_us(now))
+                    pairs.append((first, first and one.after_us(first + 12345, asyncz._to_us(now))))
                 self.assertEqual(pairs[0], pairs[1])
 
     def test_names_a_trigger_class_that_is_not_there(self):
-        kind = type("Soon", (BaseTrigger,), {"get_next_trigger_time": lambda self, previous_time, now: now, "record_name": "soon"})
+        kind = type(
+            "Soon",
+            (BaseTrigger,),
+            {"get_next_trigger_time": lambda self, previous_time, now: now, "record_name": "soon"},
+        )
         job = self.scheduler.add_job(print, kind())
         text = self.codec.encode(job)
-        other = type("Soon", (BaseTrigger,), {"get_next_trigger_time": lambda self, previous_time, now: now, "record_name": "soon"})
+        other = type(
+            "Soon",
+            (BaseTrigger,),
+            {"get_next_trigger_time": lambda self, previous_time, now: now, "record_name": "soon"},
+        )
         self.assertEqual(
             complaint(self.codec.encode, job),
-            "TypeError: trigger: two trigger classes are called 'soon'; give one of them a record_name of its own, as a class attribute",
+            "TypeError: trigger=Soon(): two trigger classes are called 'soon'; give one of them a record_name of its own, as a class attribute",
         )
         self.assertIsInstance(self.codec.decode(job.id, text).trigger, other)
         text = text.replace('"soon"', '"later"')
@@ -5647,37 +7515,70 @@ class TestARecord(unittest.TestCase):
             ("5", "not a record"),
             (good.replace('"v": 1', '"v": 99'), "version 99"),
             (good.replace('"id": "a"', '"id": "b"'), "it is of another job"),
-            (good.replace('"type": "interval"', '"type": "os:system"'), "the trigger type 'os:system' is not known"),
+            (
+                good.replace('"type": "interval"', '"type": "os:system"'),
+                "the trigger type 'os:system' is not known",
+            ),
             (good.replace('"seconds": 3600', '"seconds": -1'), "ValueError: IntervalTrigger"),
             (good.replace('"seconds": 3600', '"secnods": 1'), "TypeError"),
-            (good.replace('"args": []', '"args": [{"$object": "os:system"}]'), "the tag '$object' is not known"),
-            (good.replace('"args": []', '"args": ' + "[" * 100_000), "nested too deeply|JSONDecodeError|RecursionError"),
+            (
+                good.replace('"args": []', '"args": [{"$object": "os:system"}]'),
+                "the tag '$object' is not known",
+            ),
+            (
+                good.replace('"args": []', '"args": ' + "[" * 100_000),
+                "nested too deeply|JSONDecodeError|RecursionError",
+            ),
             (good.replace('"coalesce": true', '"coalesce": 5'), "TypeError: coalesce=5"),
-            (good.replace('"coalesce": true, ', ""), "fields that are missing, or not known to this version: 'coalesce'"),
-            (good.replace('"coalesce": true', '"coalesce": true, "shell": "rm"'), "not known to this version: 'shell'"),
+            (
+                good.replace('"coalesce": true, ', ""),
+                "fields that are missing, or not known to this version: 'coalesce'",
+            ),
+            (
+                good.replace('"coalesce": true', '"coalesce": true, "shell": "rm"'),
+                "not known to this version: 'shell'",
+            ),
             ("0" * 64 + " " + good, "it is signed, and this store has no secret"),
         ]
         for text, expected in table:
             with self.subTest(expected):
                 self.assertRegex(
-                    complaint(self.codec.decode, "a", text), f"^_Unreadable: .*{re.escape(expected) if '|' not in expected else expected}"
+                    complaint(self.codec.decode, "a", text),
+                    f"^_Unreadable: .*{re.escape(expected) if '|' not in expected else expected}",
                 )
         signing = asyncz._Codec(None, b"secret", "test")
         signed = signing.encode(job)
         self.assertEqual(signing.decode("a", signed).id, "a")
-        with unittest.mock.patch.object(signing._json, "loads", side_effect=AssertionError("parsed before it was verified")):
+        with unittest.mock.patch.object(
+            signing._serializer,
+            "loads",
+            side_effect=AssertionError("parsed before it was verified"),
+        ):
             for index in range(len(signed)):
                 with self.assertRaises(asyncz._Unreadable):
-                    signing.decode("a", signed[:index] + chr(ord(signed[index]) ^ 1) + signed[index + 1 :])
-            for text, reason in ((good, "it is not signed"), (signed + " ", "its signature is wrong")):
+                    signing.decode(
+                        "a", signed[:index] + chr(ord(signed[index]) ^ 1) + signed[index + 1 :]
+                    )
+            for text, reason in (
+                (good, "it is not signed"),
+                (signed + " ", "its signature is wrong"),
+            ):
                 self.assertEqual(complaint(signing.decode, "a", text), f"_Unreadable: {reason}")
-            self.assertEqual(complaint(asyncz._Codec(None, b"secret", "elsewhere").decode, "a", signed), "_Unreadable: its signature is wrong")
+            self.assertEqual(
+                complaint(asyncz._Codec(None, b"secret", "elsewhere").decode, "a", signed),
+                "_Unreadable: its signature is wrong",
+            )
 
     def test_does_not_import_before_it_has_to(self):
         job = self.scheduler.add_job(print, "interval", hours=1, id="a")
-        found = self.codec.decode("a", self.codec.encode(job).replace("builtins:print", "no_such_module:f"))
+        found = self.codec.decode(
+            "a", self.codec.encode(job).replace("builtins:print", "no_such_module:f")
+        )
         self.assertEqual((found.id, "no_such_module" in sys.modules), ("a", False))
-        self.assertRegex(complaint(lambda: found.fn), "^LookupError: fn='no_such_module:f': there is no module 'no_such_module'")
+        self.assertRegex(
+            complaint(lambda: found.fn),
+            "^LookupError: fn='no_such_module:f': there is no module 'no_such_module'",
+        )
 
 
 class Number(int):
@@ -5781,9 +7682,14 @@ class TestConfigurationErrors(unittest.TestCase):
                 lambda: asyncz.AsyncIOScheduler({"asyncz.timezon": "UTC"}),
                 f"asyncz.timezon: no such option; did you mean 'timezone'?; there are {options}",
             ),
-            (lambda: asyncz.AsyncIOScheduler({"timezone": "UTC"}), "timezone: without the prefix; write 'asyncz.timezone', or pass prefix=''"),
             (
-                lambda: asyncz.AsyncIOScheduler({"asyncz.stores.a": "memory", "asyncz.stores.a.type": "memory"}),
+                lambda: asyncz.AsyncIOScheduler({"timezone": "UTC"}),
+                "timezone: without the prefix; write 'asyncz.timezone', or pass prefix=''",
+            ),
+            (
+                lambda: asyncz.AsyncIOScheduler(
+                    {"asyncz.stores.a": "memory", "asyncz.stores.a.type": "memory"}
+                ),
                 "asyncz.stores.a.type: another key gives a value for 'a' itself; give one or the other",
             ),
             (
@@ -5799,18 +7705,25 @@ class TestConfigurationErrors(unittest.TestCase):
                 "executors.a: class='json:dumps': not a subclass of BaseExecutor",
             ),
             (
-                lambda: asyncz.AsyncIOScheduler(executors={"a": {"type": "threadpool", "workers": 3}}),
+                lambda: asyncz.AsyncIOScheduler(
+                    executors={"a": {"type": "threadpool", "workers": 3}}
+                ),
                 "executors.a: workers=3: no such option; did you mean 'max_workers'?; there are 'initargs', 'initializer', 'max_workers', 'thread_name_prefix'",
             ),
             (
-                lambda: asyncz.AsyncIOScheduler(executors={"a": {"type": "threadpool", "max_workers": "many"}}),
+                lambda: asyncz.AsyncIOScheduler(
+                    executors={"a": {"type": "threadpool", "max_workers": "many"}}
+                ),
                 "executors.a: max_workers='many': not understood; give int",
             ),
             (
                 lambda: asyncz.AsyncIOScheduler(executors={"a": {"class": NeedsMore}}),
                 f"executors.a: {'NeedsMore.' if sys.version_info >= (3, 10) else ''}__init__() missing 1 required positional argument: 'more'",
             ),
-            (lambda: asyncz.AsyncIOScheduler(executors={1: asyncz.DebugExecutor()}), "alias=1: not an alias; give a string such as 'default'"),  # type: ignore[dict-item]
+            (
+                lambda: asyncz.AsyncIOScheduler(executors={1: asyncz.DebugExecutor()}),
+                "alias=1: not an alias; give a string such as 'default'",
+            ),  # type: ignore[dict-item]
             (lambda: asyncz.AsyncIOScheduler(stores=5), "stores=5: not a dictionary"),  # type: ignore[arg-type]
             (
                 lambda: asyncz.AsyncIOScheduler({"asyncz.job_defaults.coalesce": "maybe"}),
@@ -5820,9 +7733,18 @@ class TestConfigurationErrors(unittest.TestCase):
                 lambda: asyncz.AsyncIOScheduler(job_defaults={"coalese": True}),
                 "coalese: job_defaults has no such argument; did you mean 'coalesce'?",
             ),
-            (lambda: asyncz.AsyncIOScheduler(store_retry_interval=0), "store_retry_interval=0: not a number of seconds above 0"),
-            (lambda: asyncz.AsyncIOScheduler(logger=5), "logger=5: not a logger; give one, or its name"),  # type: ignore[arg-type]
-            (lambda: asyncz.AsyncIOScheduler(event_loop=5), "event_loop=5: not an event loop; give one, such as asyncio.new_event_loop()"),  # type: ignore[arg-type]
+            (
+                lambda: asyncz.AsyncIOScheduler(store_retry_interval=0),
+                "store_retry_interval=0: not a number of seconds above 0",
+            ),
+            (
+                lambda: asyncz.AsyncIOScheduler(logger=5),
+                "logger=5: not a logger; give one, or its name",
+            ),  # type: ignore[arg-type]
+            (
+                lambda: asyncz.AsyncIOScheduler(event_loop=5),
+                "event_loop=5: not an event loop; give one, such as asyncio.new_event_loop()",
+            ),  # type: ignore[arg-type]
             (lambda: asyncz.ThreadPoolExecutor(0), "max_workers=0: not a whole number from 1"),
         ]
         for make, message in cases:
@@ -5857,7 +7779,10 @@ class TestConfigurationErrors(unittest.TestCase):
             self.assertIn("INFO:asyncz.test:scheduler shut down", logs.output)
 
         module.loop.run_until_complete(main())
-        self.assertEqual((ran, asyncz.AsyncIOScheduler(logger="some.name")._logger.name), (["run"], "some.name"))
+        self.assertEqual(
+            (ran, asyncz.AsyncIOScheduler(logger="some.name")._engine.settings.logger.name),
+            (["run"], "some.name"),
+        )
 
     def test_jobs_in_memory_land_in_the_stores_that_come_after(self) -> None:
         scheduler = asyncz.AsyncIOScheduler()
@@ -5871,7 +7796,9 @@ class TestConfigurationErrors(unittest.TestCase):
         with scheduler:
             job = store.lookup_job("kept")
             assert job is not None
-            self.assertEqual((job.next_run_time, job.max_instances, job.pending), (following, 4, False))
+            self.assertEqual(
+                (job.next_run_time, job.max_instances, job.pending), (following, 4, False)
+            )
 
 
 class NeedsMore(asyncz.DebugExecutor):
@@ -5885,12 +7812,30 @@ class TestParts(VirtualTimeTestCase):
     async def test_that_are_there_already_or_not_are_errors(self) -> None:
         self.scheduler.start()
         cases: list[tuple[Callable[[], object], str]] = [
-            (lambda: self.scheduler.add_store("memory"), "alias='default': there is a store with that alias; remove it first"),
-            (lambda: self.scheduler.add_executor("debug"), "alias='default': there is an executor with that alias; remove it first"),
-            (lambda: self.scheduler.remove_store("defalt"), "alias='defalt': no such store; did you mean 'default'?; there are 'default'"),
-            (lambda: self.scheduler.remove_executor("x"), "alias='x': no such executor; there are 'default'"),
-            (lambda: self.scheduler.add_job(print, store="x"), "store='x': no such store; there are 'default'"),
-            (lambda: self.scheduler.add_job(print, executor="x"), "executor='x': no such executor; there are 'default'"),
+            (
+                lambda: self.scheduler.add_store("memory"),
+                "alias='default': there is a store with that alias; remove it first",
+            ),
+            (
+                lambda: self.scheduler.add_executor("debug"),
+                "alias='default': there is an executor with that alias; remove it first",
+            ),
+            (
+                lambda: self.scheduler.remove_store("defalt"),
+                "alias='defalt': no such store; did you mean 'default'?; there are 'default'",
+            ),
+            (
+                lambda: self.scheduler.remove_executor("x"),
+                "alias='x': no such executor; there are 'default'",
+            ),
+            (
+                lambda: self.scheduler.add_job(print, store="x"),
+                "store='x': no such store; there are 'default'",
+            ),
+            (
+                lambda: self.scheduler.add_job(print, executor="x"),
+                "executor='x': no such executor; there are 'default'",
+            ),
             (lambda: self.scheduler.get_jobs("x"), "store='x': no such store; there are 'default'"),
         ]
         for call, message in cases:
@@ -5903,16 +7848,30 @@ class TestParts(VirtualTimeTestCase):
         self.scheduler.start()
         self.scheduler.add_store("memory", "second")
         self.scheduler.add_executor("threadpool", "pool", max_workers=1)
-        self.scheduler.add_job(lambda: runs.append(self.now()), "interval", seconds=10, store="second", executor="pool", id="a")
+        self.scheduler.add_job(
+            lambda: runs.append(self.now()),
+            "interval",
+            seconds=10,
+            store="second",
+            executor="pool",
+            id="a",
+        )
         await asyncio.sleep(15)
         self.scheduler.remove_executor("pool")
         with self.assertLogs("asyncz", "ERROR") as logs:
             await asyncio.sleep(45)
         self.assertEqual(len(logs.output), 1)
-        self.assertIn("job 'a' in store 'second' can't be run: executor='pool': no such executor; there are 'default'", logs.output[0])
+        self.assertIn(
+            "job 'a' in store 'second' can't be run: executor='pool': no such executor; there are 'default'",
+            logs.output[0],
+        )
         self.scheduler.add_executor(asyncz.DebugExecutor(), "pool")
         await asyncio.sleep(25)
-        self.assertEqual(runs, ["00:00:10", "00:01:00", "00:01:10", "00:01:20"], "the times that went by meanwhile are one run")
+        self.assertEqual(
+            runs,
+            ["00:00:10", "00:01:00", "00:01:10", "00:01:20"],
+            "the times that went by meanwhile are one run",
+        )
         self.scheduler.remove_store("second")
         self.assertEqual(self.scheduler.get_jobs(), [])
 
@@ -5947,11 +7906,15 @@ class TestParts(VirtualTimeTestCase):
 
     async def test_jobs_need_a_store_and_an_executor_that_are_there_at_the_start(self) -> None:
         self.scheduler.add_job(print, store="later")
-        with self.assertRaisesRegex(LookupError, "store='later': no such store; there are 'default'"):
+        with self.assertRaisesRegex(
+            LookupError, "store='later': no such store; there are 'default'"
+        ):
             self.scheduler.start()
         self.scheduler.add_store("memory", "later")
         self.scheduler.add_job(print, executor="pool", id="b")
-        with self.assertRaisesRegex(LookupError, "executor='pool': no such executor; there are 'default'"):
+        with self.assertRaisesRegex(
+            LookupError, "executor='pool': no such executor; there are 'default'"
+        ):
             self.scheduler.start()
         self.assertFalse(self.scheduler.running)
 
@@ -5986,10 +7949,21 @@ class TestDefaultWaysOfAStore(VirtualTimeTestCase):
                 return [pickle.loads(job) for job in self.jobs.values()]
 
             def get_due_jobs(self, now: datetime) -> list[asyncz.Job]:
-                return [job for job in self.get_all_jobs() if job.next_run_time is not None and job.next_run_time <= now]
+                return [
+                    job
+                    for job in self.get_all_jobs()
+                    if job.next_run_time is not None and job.next_run_time <= now
+                ]
 
             def get_next_run_time(self) -> datetime | None:
-                return min((job.next_run_time for job in self.get_all_jobs() if job.next_run_time is not None), default=None)
+                return min(
+                    (
+                        job.next_run_time
+                        for job in self.get_all_jobs()
+                        if job.next_run_time is not None
+                    ),
+                    default=None,
+                )
 
         self.store = Copies()
         self.scheduler.configure(stores={"default": self.store})
@@ -6000,12 +7974,16 @@ class TestDefaultWaysOfAStore(VirtualTimeTestCase):
             for trigger in ("cron", "date"):
                 with self.subTest(change, trigger=trigger):
                     arguments = {"minute": "*"} if trigger == "cron" else {"run_at": "2030-01-01"}
-                    self.scheduler.add_job(len, trigger, args=["x"], id="a", replace_existing=True, **arguments)
+                    self.scheduler.add_job(
+                        len, trigger, args=["x"], id="a", replace_existing=True, **arguments
+                    )
                     seen = self.store.lookup_job("a")
                     assert seen is not None
                     getattr(self.scheduler, change)("a")
                     over = None if trigger == "date" else seen._due_us
-                    self.assertFalse(self.store._claim(seen, seen._revision, over))
+                    self.assertFalse(
+                        self.store._swap(seen, seen._revision, {"_due_us": over}, over is None)
+                    )
                     job = self.scheduler.get_job("a")
                     self.assertEqual("gone" if job is None else job.next_run_time, following)
 
@@ -6013,18 +7991,27 @@ class TestDefaultWaysOfAStore(VirtualTimeTestCase):
         job = self.scheduler.add_job(len, "cron", hour=5, args=["x"], id="a")
         due_us = asyncz._to_us(at("2026-01-01 04:00"))
         self.store._hand_back(job, due_us, False)
-        self.assertEqual([str(job.next_run_time) for job in self.scheduler.get_jobs()], ["2026-01-01 04:00:00+00:00"])
+        self.assertEqual(
+            [str(job.next_run_time) for job in self.scheduler.get_jobs()],
+            ["2026-01-01 04:00:00+00:00"],
+        )
         self.scheduler.delete_job("a")
         self.store._hand_back(job, due_us, False)
         self.assertEqual(self.scheduler.get_jobs(), [])
         self.store._hand_back(job, due_us, True)
-        self.assertEqual([job.id for job in self.scheduler.get_jobs()], ["a"], "its claim had removed it: that is undone")
+        self.assertEqual(
+            [job.id for job in self.scheduler.get_jobs()],
+            ["a"],
+            "its claim had removed it: that is undone",
+        )
 
     async def test_a_job_set_aside_does_not_hold_up_the_others(self) -> None:
         runs: list[str] = []
         SEEN.append(runs)
         self.addCleanup(SEEN.clear)
-        self.scheduler.add_job(note_run, Stuck(), args=["stuck"], id="stuck", next_run_time="2026-01-01 00:00:30")
+        self.scheduler.add_job(
+            note_run, Stuck(), args=["stuck"], id="stuck", next_run_time="2026-01-01 00:00:30"
+        )
         self.scheduler.add_job(note_run, "interval", seconds=50, args=["other"], id="other")
         with self.assertLogs("asyncz", "ERROR") as logs:
             await asyncio.sleep(170)
@@ -6032,12 +8019,23 @@ class TestDefaultWaysOfAStore(VirtualTimeTestCase):
 
     async def test_a_copy_belongs_to_the_scheduler_it_came_from(self) -> None:
         self.scheduler.add_job(note_run, "cron", hour=5, args=["x"], id="a")
-        self.assertEqual((self.scheduler.get_jobs()[0].pause().next_run_time, self.scheduler.get_jobs()[0].next_run_time), (None, None))
+        self.assertEqual(
+            (
+                self.scheduler.get_jobs()[0].pause().next_run_time,
+                self.scheduler.get_jobs()[0].next_run_time,
+            ),
+            (None, None),
+        )
         alone = self.store.lookup_job("a")
         assert alone is not None
-        with self.assertRaisesRegex(asyncz.JobLookupError, r"job 'a' belongs to no scheduler; get it from one, by get_job\(id\)"):
+        with self.assertRaisesRegex(
+            asyncz.JobLookupError,
+            r"job 'a' belongs to no scheduler; get it from one, by get_job\(id\)",
+        ):
             alone.pause()
-        self.assertEqual((alone.next_run_time, len({alone, self.scheduler.get_job("a")})), (None, 1))
+        self.assertEqual(
+            (alone.next_run_time, len({alone, self.scheduler.get_job("a")})), (None, 1)
+        )
 
 
 SEEN: list[list[str]] = []
@@ -6048,7 +8046,9 @@ def note_run(name: str) -> None:
 
 
 class Stuck(asyncz.BaseTrigger):
-    def get_next_trigger_time(self, previous_time: datetime | None, now: datetime) -> datetime | None:
+    def get_next_trigger_time(
+        self, previous_time: datetime | None, now: datetime
+    ) -> datetime | None:
         return previous_time
 
 
@@ -6056,7 +8056,9 @@ class TestProcesses(unittest.TestCase):
     """The process pool, with functions that the standard library has, so that every process finds them."""
 
     def test_give_results_errors_and_are_replaced(self) -> None:
-        with asyncz.AsyncIOScheduler(executors={"default": asyncz.ProcessPoolExecutor(1)}) as scheduler:
+        with asyncz.AsyncIOScheduler(
+            executors={"default": asyncz.ProcessPoolExecutor(1)}
+        ) as scheduler:
 
             def run(fn: Callable[..., Any], *args: Any) -> Any:
                 job = scheduler.add_job(fn, args=args, next_run_time=None)
@@ -6102,29 +8104,34 @@ class TestSchedulerWithoutALoop(unittest.TestCase):
         def wakeup(self) -> None:
             pass
 
-    def test_refuses_what_needs_one(self) -> None:
-        scheduler = self.Ticked(executors={"default": asyncz.AsyncIOExecutor()})
-        with self.assertRaisesRegex(TypeError, "executor 'default': an AsyncIOExecutor needs an AsyncIOScheduler; Ticked has no event loop"):
-            scheduler.start()
-
-    def test_hears_with_coroutine_functions_and_awaits_nothing_custom(self) -> None:
+    def test_runs_coroutines_and_awaits_what_executors_and_listeners_give(self) -> None:
         class Awaiting(asyncz.BaseExecutor):
             async def do_send_job(self, job: asyncz.Job, run_times: list[datetime]) -> Any:
+                await asyncio.sleep(0)
                 return job.fn()
 
         async def hear(event: Any) -> None:
-            heard.append(event.code)
+            await asyncio.sleep(0)
+            heard.append((event.code, event.return_value))
 
-        heard: list[int] = []
-        scheduler = self.Ticked(executors={"default": asyncz.DebugExecutor(), "awaiting": Awaiting()})
+        heard: list[Any] = []
+        executors = {
+            "default": asyncz.DebugExecutor(),
+            "awaiting": Awaiting(),
+            "loop": asyncz.AsyncIOExecutor(),
+        }
+        scheduler = self.Ticked(executors=executors)
         scheduler.add_listener(hear, asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
-        scheduler.add_job(asyncio.sleep, args=[0])
+        scheduler.add_job(asyncio.sleep, args=[0, "debug"])
+        scheduler.add_job(asyncio.sleep, args=[0, "loop"], executor="loop")
         scheduler.add_job(list, executor="awaiting")
-        with scheduler, self.assertLogs("asyncz", "ERROR") as logs:
-            while len(heard) < 2:
+        deadline = time.monotonic() + 10
+        with scheduler:
+            while len(heard) < 3 and time.monotonic() < deadline:
                 scheduler.process_jobs()
-        self.assertEqual(sorted(heard), [asyncz.JOB_EXECUTED, asyncz.JOB_ERROR])
-        self.assertIn("Ticked has no event loop; use a ThreadPoolExecutor", logs.output[0])
+        self.assertCountEqual(
+            heard, [(asyncz.JOB_EXECUTED, value) for value in ("debug", "loop", [])]
+        )
 
     def test_lets_a_job_in_a_thread_shut_it_down(self) -> None:
         ended = threading.Event()
@@ -6140,7 +8147,7 @@ class TestSchedulerWithoutALoop(unittest.TestCase):
         while not ended.is_set() and time.monotonic() < deadline:
             scheduler.process_jobs()
         self.assertTrue(ended.is_set())
-        while not scheduler._closing.done() and time.monotonic() < deadline:
+        while not scheduler._engine.closed.done() and time.monotonic() < deadline:
             scheduler.process_jobs()
         self.assertEqual(str(scheduler), "Ticked: stopped, 0 jobs, next run: none")
 
@@ -6166,7 +8173,9 @@ class TestMoreOfShutdown(unittest.TestCase):
             begun.clear()
             scheduler.configure(event_loop=None)
             other = asyncz.AsyncIOScheduler()
-            await asyncio.get_running_loop().run_in_executor(None, other.start)  # so that its loop is not this one
+            await asyncio.get_running_loop().run_in_executor(
+                None, other.start
+            )  # so that its loop is not this one
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_exit(other.__aexit__)
                 other.add_job(job)
@@ -6196,7 +8205,9 @@ class TestMoreOfShutdown(unittest.TestCase):
         with self.assertLogs("asyncz", "WARNING") as logs:
             scheduler.shutdown(wait=False)
         self.assertIn("still running, abandoned", logs.output[0])
-        with self.assertRaisesRegex(asyncz.SchedulerNotRunningError, "was abandoned: the scheduler was shut down"):
+        with self.assertRaisesRegex(
+            asyncz.SchedulerNotRunningError, "was abandoned: the scheduler was shut down"
+        ):
             future.result(10)
         self.assertEqual(cancelled, [1, 1], "once by the shutdown, once by the end of its loop")
 
@@ -6211,7 +8222,9 @@ class TestMoreOfShutdown(unittest.TestCase):
             raise RuntimeError("deaf")
 
         scheduler = asyncz.AsyncIOScheduler()
-        scheduler.add_listener(hear, asyncz.JOB_ADDED | asyncz.EXECUTOR_ADDED | asyncz.SCHEDULER_SHUTDOWN)
+        scheduler.add_listener(
+            hear, asyncz.JOB_ADDED | asyncz.EXECUTOR_ADDED | asyncz.SCHEDULER_SHUTDOWN
+        )
         scheduler.add_executor("debug", "before the start")
         self.assertEqual(len(heard), 1)
         scheduler.start()
@@ -6241,7 +8254,10 @@ class TestMoreOfShutdown(unittest.TestCase):
         self.assertTrue(ended.wait(10))
         with self.assertRaises(asyncz.SchedulerNotRunningError):
             future.result(1)
-        with self.assertRaisesRegex(asyncz.SchedulerNotRunningError, r"run_job: job '\w+' can't run, the scheduler is stopped; start it first"):
+        with self.assertRaisesRegex(
+            asyncz.SchedulerNotRunningError,
+            r"run_job: job '\w+' can't run, the scheduler is stopped; start it first",
+        ):
             scheduler.run_job(held.id)
 
     def test_is_over_where_the_loop_of_a_given_scheduler_was_never_run(self) -> None:
@@ -6249,7 +8265,9 @@ class TestMoreOfShutdown(unittest.TestCase):
         self.addCleanup(loop.close)
         scheduler = asyncz.AsyncIOScheduler(event_loop=loop)
         scheduler.start()
-        with self.assertRaisesRegex(asyncz.SchedulerAlreadyRunningError, "run: the scheduler is running already"):
+        with self.assertRaisesRegex(
+            asyncz.SchedulerAlreadyRunningError, "run: the scheduler is running already"
+        ):
             scheduler.run()
         scheduler.shutdown()
         self.assertFalse(scheduler.running)
@@ -6274,7 +8292,10 @@ class TestSmallThings(VirtualTimeTestCase):
         for fn in (leave, sys.exit):
             self.scheduler.add_job(fn)
         await asyncio.sleep(1)
-        self.assertEqual(([type(event.exception) for event in events], self.scheduler.running), ([SystemExit] * 2, True))
+        self.assertEqual(
+            ([type(event.exception) for event in events], self.scheduler.running),
+            ([SystemExit] * 2, True),
+        )
 
     async def test_a_function_in_place_can_not_return_a_coroutine(self) -> None:
         self.scheduler.configure(executors={"default": asyncz.DebugExecutor()})
@@ -6294,26 +8315,37 @@ class TestSmallThings(VirtualTimeTestCase):
         self.scheduler.configure(executors={"default": Loud()})
         self.scheduler.start()
         for fn in (len, asyncio.sleep):
-            self.scheduler.add_job(fn, args=[""] if fn is len else [0], id=fn.__name__, next_run_time=None)
+            self.scheduler.add_job(
+                fn, args=[""] if fn is len else [0], id=fn.__name__, next_run_time=None
+            )
             self.assertIn(await asyncio.wrap_future(self.scheduler.run_job(fn.__name__)), (0, None))
         self.assertEqual(sent, ["len", "sleep"])
-        with self.assertRaisesRegex(TypeError, "run_times: not the list that do_send_job was called with; pass that one on"):
+        with self.assertRaisesRegex(
+            TypeError, "run_times: not the list that do_send_job was called with; pass that one on"
+        ):
             Loud().run_job(self.scheduler.get_jobs()[0], [])
 
     async def test_combined_triggers_take_the_zone_and_the_grid_of_the_scheduler(self) -> None:
         scheduler = self.make_scheduler(timezone="Asia/Kolkata")
         runs: list[str] = []
-        either = asyncz.OrTrigger([asyncz.IntervalTrigger(minutes=7), asyncz.CronTrigger(hour=5, minute=45)])
+        either = asyncz.OrTrigger(
+            [asyncz.IntervalTrigger(minutes=7), asyncz.CronTrigger(hour=5, minute=45)]
+        )
         job = scheduler.add_job(lambda: runs.append(self.now()), either)
         scheduler.start()
         await asyncio.sleep(1300)
-        self.assertEqual((runs, job.trigger), (["00:07:00", "00:14:00", "00:15:00", "00:21:00"], either))
+        self.assertEqual(
+            (runs, job.trigger), (["00:07:00", "00:14:00", "00:15:00", "00:21:00"], either)
+        )
         both = asyncz.simulate(self.scheduler, "2026-01-01", "2026-01-02")
         self.assertEqual(both, [])
         await scheduler.shutdown()
-        scheduler._clock = asyncz._Clock()
-        later = await asyncio.get_running_loop().run_in_executor(None, asyncz.simulate, scheduler, "2026-01-01 05:30", "2026-01-01 05:50")
-        self.assertEqual([f"{event.scheduled_run_time:%H:%M}" for event in later], ["05:37", "05:44", "05:45"])
+        later = await asyncio.get_running_loop().run_in_executor(
+            None, asyncz.simulate, scheduler, "2026-01-01 05:30", "2026-01-01 05:50"
+        )
+        self.assertEqual(
+            [f"{event.scheduled_run_time:%H:%M}" for event in later], ["05:37", "05:44", "05:45"]
+        )
 
     async def test_a_job_that_raises_in_a_custom_executor_s_future_is_reported(self) -> None:
         class Failing(asyncz.BaseExecutor):
@@ -6329,13 +8361,15 @@ class TestSmallThings(VirtualTimeTestCase):
             await asyncio.wrap_future(self.scheduler.run_job(job.id))
 
     async def test_going_back_a_trigger_that_raises_is_set_aside(self) -> None:
-        class Moody(asyncz.CronTrigger):
-            def get_next_trigger_time(self, previous_time: datetime | None, now: datetime) -> datetime | None:
+        class Moody(asyncz.BaseTrigger):
+            def get_next_trigger_time(
+                self, previous_time: datetime | None, now: datetime
+            ) -> datetime | None:
                 if now < at("2025-12-31 12:00"):
                     raise RuntimeError("moody")
-                return super().get_next_trigger_time(previous_time, now)
+                return CronTrigger(hour=5).get_next_trigger_time(previous_time, now)
 
-        self.scheduler.add_job(len, Moody(hour=5), args=[""], id="moody")
+        self.scheduler.add_job(len, Moody(), args=[""], id="moody")
         self.scheduler.add_job(len, "cron", hour=5, args=[""], id="fine")
         self.scheduler.start()
         await asyncio.sleep(1)
@@ -6343,7 +8377,10 @@ class TestSmallThings(VirtualTimeTestCase):
             self.step_clock(-86400)
             self.scheduler.resume()
             await asyncio.sleep(1)
-        self.assertIn("the clock went back by 86400 s; the jobs of store 'default' are computed anew", logs.output[0])
+        self.assertIn(
+            "the clock went back by 86400 s; the jobs of store 'default' are computed anew",
+            logs.output[0],
+        )
         self.assertIn("job 'moody' in store 'default' can't be run: moody", logs.output[1])
         fine = self.scheduler.get_job("fine")
         assert fine is not None
@@ -6351,7 +8388,9 @@ class TestSmallThings(VirtualTimeTestCase):
 
     async def test_reports_come_in_order_and_in_portions(self) -> None:
         order: list[int] = []
-        self.scheduler.add_listener(lambda event: order.append(event.return_value), asyncz.JOB_EXECUTED)
+        self.scheduler.add_listener(
+            lambda event: order.append(event.return_value), asyncz.JOB_EXECUTED
+        )
         self.scheduler.configure(executors={"default": asyncz.ThreadPoolExecutor(1)})
         numbers = iter(range(2000))
         self.scheduler.start(paused=True)
@@ -6378,18 +8417,19 @@ class TestReadme(unittest.TestCase):
         results: list[tuple[str, str, subprocess.CompletedProcess[str]]] = []
 
         def run(code: str, output: str) -> None:
-            with tempfile.TemporaryDirectory() as directory:  # a file, since a process pool imports it
+            with (
+                tempfile.TemporaryDirectory() as directory
+            ):  # a file, since a process pool imports it
                 script = pathlib.Path(directory, "example.py")
                 script.write_text(code, encoding="utf-8")
-                results.append((code, output, run_python("-W", "error", str(script), cwd=directory)))
+                results.append(
+                    (code, output, run_python("-W", "error", str(script), cwd=directory))
+                )
 
-        workers = asyncz._Workers(4, "example")
-        calls = [asyncz._WorkerCall(run, code, output) for code, output in blocks]
-        for call in calls:
-            workers.submit(call)
-        for call in calls:
-            call.future.result(60)
-        workers.stop()
+        import concurrent.futures
+
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda block: run(*block), blocks))
         for code, output, done in results:
             with self.subTest(code):
                 self.assertEqual((done.returncode, done.stderr), (0, ""))

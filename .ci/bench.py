@@ -104,7 +104,11 @@ class Peer:
         self.verb = {"asyncz0.17": "task"}.get(name, "job")
         self.add: Any = getattr(self.scheduler, f"add_{self.verb}")
         self.date = "run_date" if name == "apscheduler3" else "run_at"
-        self.late = {"misfire_grace_time": None} if name == "apscheduler3" else {"mistrigger_grace_time": None}
+        self.late = (
+            {"misfire_grace_time": None}
+            if name == "apscheduler3"
+            else {"mistrigger_grace_time": None}
+        )
 
     def method(self, verb: str) -> Any:
         if self.name == "apscheduler3":
@@ -142,12 +146,16 @@ def cron(peer: str, size: int) -> Numbers:
     return found
 
 
-def cron_step(peer: str, expression: str, zone: str, start: datetime) -> Callable[[], datetime] | None:
+def cron_step(
+    peer: str, expression: str, zone: str, start: datetime
+) -> Callable[[], datetime] | None:
     if peer == "ours":
         sys.path.insert(0, str(ROOT))
         from asyncz import CronTrigger
 
-        return stepping(CronTrigger.from_crontab(expression, timezone=zone).get_next_trigger_time, start)
+        return stepping(
+            CronTrigger.from_crontab(expression, timezone=zone).get_next_trigger_time, start
+        )
     if peer == "apscheduler3":
         from apscheduler.triggers.cron import CronTrigger as TheirTrigger
 
@@ -155,7 +163,9 @@ def cron_step(peer: str, expression: str, zone: str, start: datetime) -> Callabl
         if len(fields) == 6:  # its crontab has five fields
             names = dict(zip(("second", "minute", "hour", "day", "month", "day_of_week"), fields))
             return stepping(TheirTrigger(**names, timezone=zone).get_next_fire_time, start)
-        return stepping(TheirTrigger.from_crontab(expression, timezone=zone).get_next_fire_time, start)
+        return stepping(
+            TheirTrigger.from_crontab(expression, timezone=zone).get_next_fire_time, start
+        )
     if peer == "cronsim":
         from cronsim import CronSim
 
@@ -164,11 +174,15 @@ def cron_step(peer: str, expression: str, zone: str, start: datetime) -> Callabl
     from croniter import croniter
 
     fields = expression.split()
-    moved = " ".join([*fields[1:], fields[0]]) if len(fields) == 6 else expression  # its seconds come last
+    moved = (
+        " ".join([*fields[1:], fields[0]]) if len(fields) == 6 else expression
+    )  # its seconds come last
     return croniter(moved, start, ret_type=datetime).get_next
 
 
-def stepping(following: Callable[[datetime | None, datetime], datetime], start: datetime) -> Callable[[], datetime]:
+def stepping(
+    following: Callable[[datetime | None, datetime], datetime], start: datetime
+) -> Callable[[], datetime]:
     latest: list[datetime] = [start]
 
     def step() -> datetime:
@@ -179,9 +193,16 @@ def stepping(following: Callable[[datetime | None, datetime], datetime], start: 
 
 
 def check_cron(expression: str, moments: list[datetime]) -> None:
-    first = {"0 0 29 2 *": (2028, 2, 29), "0 0 31 * *": (2026, 1, 31), "0 12 1 */3 *": (2026, 1, 1)}.get(expression)
+    first = {
+        "0 0 29 2 *": (2028, 2, 29),
+        "0 0 31 * *": (2026, 1, 31),
+        "0 12 1 */3 *": (2026, 1, 1),
+    }.get(expression)
     assert moments == sorted(set(moments)), (expression, moments)
-    assert first is None or (moments[0].year, moments[0].month, moments[0].day) == first, (expression, moments)
+    assert first is None or (moments[0].year, moments[0].month, moments[0].day) == first, (
+        expression,
+        moments,
+    )
 
 
 def add_jobs(peer: str, size: int) -> Numbers:
@@ -217,11 +238,15 @@ def adder(peer: str) -> tuple[Callable[[int], object], Callable[[], int]]:
         import schedule
 
         one_of_theirs = schedule.Scheduler()
-        return lambda number: one_of_theirs.every(1).hours.do(nothing).tag(number), lambda: len(one_of_theirs.jobs)
+        return lambda number: one_of_theirs.every(1).hours.do(nothing).tag(number), lambda: len(
+            one_of_theirs.jobs
+        )
     one = Peer(peer)
     one.scheduler.start()
     listed = one.scheduler.get_tasks if peer == "asyncz0.17" else one.scheduler.get_jobs
-    return lambda number: one.add(nothing, "interval", hours=1, id=f"job {number}"), lambda: len(listed())
+    return lambda number: one.add(nothing, "interval", hours=1, id=f"job {number}"), lambda: len(
+        listed()
+    )
 
 
 def wake_up(until: float) -> None:
@@ -342,7 +367,9 @@ async def ticking(peer: str, size: int) -> Numbers:
 
     one = Peer(peer)
     one.scheduler.start()
-    begin = {"start_date" if peer == "apscheduler3" else "start_at": datetime.fromtimestamp(start, UTC)}
+    begin = {
+        "start_date" if peer == "apscheduler3" else "start_at": datetime.fromtimestamp(start, UTC)
+    }
     for number in range(size):
         one.add(job, "interval", seconds=1, id=str(number), **begin, **one.late)
     await asyncio.sleep(max(0.0, start + 0.5 - time.time()))
@@ -434,7 +461,9 @@ def simulated(peer: str, size: int) -> Numbers:
     scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
     scheduler.add_job(int, "cron", minute="*/5")
     began = time.perf_counter()
-    events = asyncz.simulate(scheduler, "2026-01-01", datetime(2026, 1, 1) + timedelta(minutes=5 * (size - 1)))
+    events = asyncz.simulate(
+        scheduler, "2026-01-01", datetime(2026, 1, 1) + timedelta(minutes=5 * (size - 1))
+    )
     taken = time.perf_counter() - began
     assert len(events) == size
     assert {event.code for event in events} == {asyncz.JOB_EXECUTED}
@@ -446,7 +475,11 @@ def imported(peer: str, size: int) -> Numbers:
     sys.path[:0] = [str(ROOT)] if peer == "ours" else []
     if peer == "ours":  # compiled once, as after the first import by anybody
         py_compile.compile(str(ROOT / "asyncz.py"))
-    names = {"ours": "asyncz", "apscheduler3": "apscheduler.schedulers.asyncio", "asyncz0.17": "asyncz.schedulers.asyncio"}
+    names = {
+        "ours": "asyncz",
+        "apscheduler3": "apscheduler.schedulers.asyncio",
+        "asyncz0.17": "asyncz.schedulers.asyncio",
+    }
     began = time.perf_counter()
     __import__(names[peer])
     return {"ms": (time.perf_counter() - began) * 1000}
@@ -458,7 +491,10 @@ def redis_store(peer: str, size: int) -> Numbers:
         return asyncio.run(dispatching_from_redis(peer, size, port))
 
 
-LEFT: list[Any] = [0, None]  # runs that are expected, and what to set after the last; jobs in a store are named, so this is a global
+LEFT: list[Any] = [
+    0,
+    None,
+]  # runs that are expected, and what to set after the last; jobs in a store are named, so this is a global
 
 
 async def redis_job() -> None:
@@ -500,7 +536,19 @@ def redis_server() -> Any:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", "--port", str(port), "--dir", folder, "--save", "", "--logfile", "log", "--bind", "127.0.0.1"]
+        command = [
+            "redis-server",
+            "--port",
+            str(port),
+            "--dir",
+            folder,
+            "--save",
+            "",
+            "--logfile",
+            "log",
+            "--bind",
+            "127.0.0.1",
+        ]
         process = subprocess.Popen(command)
         try:
             while True:
@@ -523,7 +571,13 @@ class Measure:
     """
 
     def __init__(
-        self, name: str, worker: Callable[..., Numbers], peers: str, sizes: tuple[int, int], times: int = 1, **targets: tuple[str, float]
+        self,
+        name: str,
+        worker: Callable[..., Numbers],
+        peers: str,
+        sizes: tuple[int, int],
+        times: int = 1,
+        **targets: tuple[str, float],
     ) -> None:
         self.name = name
         self.worker = worker
@@ -533,7 +587,9 @@ class Measure:
         self.targets = targets  # number: (what it is compared with, the most it may be)
 
 
-CHANGES = dict.fromkeys(("update", "reschedule", "pause", "resume", "delete"), ("apscheduler3", 0.5))
+CHANGES = dict.fromkeys(
+    ("update", "reschedule", "pause", "resume", "delete"), ("apscheduler3", 0.5)
+)
 MEASURES = [
     Measure("cron", cron, "apscheduler3, croniter, cronsim", (2000, 300)),
     Measure(
@@ -545,26 +601,95 @@ MEASURES = [
         us=("apscheduler3", 0.3),
         bytes=("apscheduler3", 0.5),
     ),
-    Measure("add 100k", add_jobs, "apscheduler3, bare", (100_000, 0), us=("apscheduler3", 0.3), bytes=("apscheduler3", 0.5)),
-    Measure("add 1M", add_jobs, "ours=add 10k, bare, bare=add 10k", (1_000_000, 0), us=("ours=add 10k", 1.3)),
-    Measure("dispatch 10k", dispatch, "apscheduler3, asyncz0.17, bare", (10_000, 10_000), times=2, us=("apscheduler3", 0.45), held=("", 25)),
-    Measure("dispatch 10k, beside the bare limit", dispatch, "bare", (10_000, 0), times=2, us=("bare", 2.2)),
+    Measure(
+        "add 100k",
+        add_jobs,
+        "apscheduler3, bare",
+        (100_000, 0),
+        us=("apscheduler3", 0.3),
+        bytes=("apscheduler3", 0.5),
+    ),
+    Measure(
+        "add 1M",
+        add_jobs,
+        "ours=add 10k, bare, bare=add 10k",
+        (1_000_000, 0),
+        us=("ours=add 10k", 1.3),
+    ),
+    Measure(
+        "dispatch 10k",
+        dispatch,
+        "apscheduler3, asyncz0.17, bare",
+        (10_000, 10_000),
+        times=2,
+        us=("apscheduler3", 0.45),
+        held=("", 25),
+    ),
+    Measure(
+        "dispatch 10k, beside the bare limit",
+        dispatch,
+        "bare",
+        (10_000, 0),
+        times=2,
+        us=("bare", 2.2),
+    ),
     Measure("dispatch 1k, beside APScheduler 4", dispatch, "apscheduler4", (1000, 0)),
-    Measure("dispatch 10k, one listener", listened, "ours=dispatch 10k", (10_000, 10_000), times=2, us=("ours=dispatch 10k", 1.3)),
-    Measure("threads 10k", threads, "apscheduler3, bare", (10_000, 3000), us=("bare", 1.3), held=("", 25)),
     Measure(
-        "every second 1k", every_second, "apscheduler3", (1000, 1000), us=("apscheduler3", 0.45), p99_ms=("apscheduler3", 0.5), held=("", 25)
+        "dispatch 10k, one listener",
+        listened,
+        "ours=dispatch 10k",
+        (10_000, 10_000),
+        times=2,
+        us=("ours=dispatch 10k", 1.3),
     ),
     Measure(
-        "every second 10k", every_second, "apscheduler3", (10_000, 0), us=("apscheduler3", 0.45), p99_ms=("apscheduler3", 0.5), held=("", 25)
+        "threads 10k",
+        threads,
+        "apscheduler3, bare",
+        (10_000, 3000),
+        us=("bare", 1.3),
+        held=("", 25),
     ),
-    Measure("change 10k", change, "apscheduler3", (10_000, 10_000), times=3, get=("apscheduler3", 1.0), **CHANGES),
+    Measure(
+        "every second 1k",
+        every_second,
+        "apscheduler3",
+        (1000, 1000),
+        us=("apscheduler3", 0.45),
+        p99_ms=("apscheduler3", 0.5),
+        held=("", 25),
+    ),
+    Measure(
+        "every second 10k",
+        every_second,
+        "apscheduler3",
+        (10_000, 0),
+        us=("apscheduler3", 0.45),
+        p99_ms=("apscheduler3", 0.5),
+        held=("", 25),
+    ),
+    Measure(
+        "change 10k",
+        change,
+        "apscheduler3",
+        (10_000, 10_000),
+        times=3,
+        get=("apscheduler3", 1.0),
+        **CHANGES,
+    ),
     Measure("change 100k", change, "ours=change 1k, bare, bare=change 1k", (100_000, 0), times=2),
     Measure("change 1k", change, "", (1000, 0)),
     Measure("idle 10 s", idle, "apscheduler3", (10_000, 0), ms=("", 2), wake_ups=("", 3)),
     Measure("simulate", simulated, "", (105_120, 20_000), us=("", 50)),
     Measure("import", imported, "apscheduler3, asyncz0.17", (1, 1), times=3, ms=("", 8)),
-    Measure("redis 5k", redis_store, "apscheduler3", (5000, 1000), us=("apscheduler3", 0.333), held=("", 25)),
+    Measure(
+        "redis 5k",
+        redis_store,
+        "apscheduler3",
+        (5000, 1000),
+        us=("apscheduler3", 0.333),
+        held=("", 25),
+    ),
 ]
 
 
@@ -582,14 +707,24 @@ def environments(folder: Path, names: set[str]) -> dict[str, Path]:
         if not pythons[name].exists():
             subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
             if PACKAGES[name]:
-                subprocess.run([str(pythons[name]), "-m", "pip", "install", "-q", *PACKAGES[name]], check=True, stderr=subprocess.DEVNULL)
+                subprocess.run(
+                    [str(pythons[name]), "-m", "pip", "install", "-q", *PACKAGES[name]],
+                    check=True,
+                    stderr=subprocess.DEVNULL,
+                )
     return pythons
 
 
 def measured(python: Path, measure: Measure, peer: str, size: int) -> Numbers:
     arguments = [str(python), __file__, "--worker", measure.name, peer, str(size)]
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")}
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=400, env=environment, check=False)
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+    }
+    done = subprocess.run(
+        arguments, capture_output=True, text=True, timeout=400, env=environment, check=False
+    )
     if done.returncode:
         raise SystemExit(f"{measure.name}, {peer}: failed\n{done.stderr[-3000:]}")
     return {name: float(value) for name, value in json.loads(done.stdout.splitlines()[-1]).items()}
@@ -599,13 +734,19 @@ def medians(rounds: list[Numbers]) -> Numbers:
     return {name: statistics.median(numbers[name] for numbers in rounds) for name in rounds[0]}
 
 
-def run_measure(measure: Measure, pythons: dict[str, Path], options: argparse.Namespace) -> dict[str, Numbers]:
+def run_measure(
+    measure: Measure, pythons: dict[str, Path], options: argparse.Namespace
+) -> dict[str, Numbers]:
     found: dict[str, list[Numbers]] = {}
     for _ in range(options.rounds * (1 if options.quick else measure.times)):
         for name in ("ours", *measure.peers):
             peer, _, other = name.partition("=")
             taken = BY_NAME[other] if other else measure
-            found.setdefault(name, []).append(measured(pythons[peer], taken, peer, taken.quick_size if options.quick else taken.size))
+            found.setdefault(name, []).append(
+                measured(
+                    pythons[peer], taken, peer, taken.quick_size if options.quick else taken.size
+                )
+            )
     return {peer: medians(rounds) for peer, rounds in found.items()}
 
 
@@ -613,11 +754,23 @@ def rows_of(measure: Measure, result: dict[str, Numbers]) -> list[list[str]]:
     """Return the rows of the table for one measure: number, ours, peers, target, met or not."""
     rows: list[list[str]] = []
     for name, ours in result["ours"].items():
-        peers = {peer: numbers[name] for peer, numbers in result.items() if peer != "ours" and name in numbers}
-        shown = ", ".join(f"{peer} {value:.3g} ({ours / value:.2f} ×)" for peer, value in peers.items() if value)
-        against, most = measure.targets.get(name.replace(" ", "_").replace("-", "_"), ("", math.inf))
+        peers = {
+            peer: numbers[name]
+            for peer, numbers in result.items()
+            if peer != "ours" and name in numbers
+        }
+        shown = ", ".join(
+            f"{peer} {value:.3g} ({ours / value:.2f} ×)" for peer, value in peers.items() if value
+        )
+        against, most = measure.targets.get(
+            name.replace(" ", "_").replace("-", "_"), ("", math.inf)
+        )
         value = ours / peers[against] if against in peers else ours
-        target = "" if most == math.inf else f"{value:.2f} of at most {most:g}{' × ' + against if against else ''}"
+        target = (
+            ""
+            if most == math.inf
+            else f"{value:.2f} of at most {most:g}{' × ' + against if against else ''}"
+        )
         met = "" if most == math.inf else "yes" if value <= most else "NO"
         rows.append([f"{measure.name}: {name}", f"{ours:.3g}", shown, target, met])
     return rows
@@ -630,25 +783,71 @@ def cron_rows(result: dict[str, Numbers]) -> list[list[str]]:
     for peer, most in (("cronsim", 0.25), ("apscheduler3", 0.15), ("croniter", math.inf)):
         mean = statistics.geometric_mean(ours[name] / result[peer][name] for name in ours)
         met = "" if most == math.inf else "yes" if mean <= most else "NO"
-        rows.append([f"cron: geometric mean / {peer}", f"{mean:.3f}", "", "" if most == math.inf else f"at most {most}", met])
-    slower = [name for name in ours if ours[name] > min(result[peer][name] for peer in ("cronsim", "apscheduler3", "croniter"))]
-    rows.append(["cron: slower than the best peer", str(len(slower)), ", ".join(slower), "0", "NO" if slower else "yes"])
+        rows.append(
+            [
+                f"cron: geometric mean / {peer}",
+                f"{mean:.3f}",
+                "",
+                "" if most == math.inf else f"at most {most}",
+                met,
+            ]
+        )
+    slower = [
+        name
+        for name in ours
+        if ours[name] > min(result[peer][name] for peer in ("cronsim", "apscheduler3", "croniter"))
+    ]
+    rows.append(
+        [
+            "cron: slower than the best peer",
+            str(len(slower)),
+            ", ".join(slower),
+            "0",
+            "NO" if slower else "yes",
+        ]
+    )
     spread = max(ours.values()) / min(ours.values())
-    rows.append(["cron: worst / best of ours", f"{spread:.2f}", "", "at most 2", "yes" if spread <= 2 else "NO"])
-    means = {name: statistics.geometric_mean(ours[f"{name} {zone}"] for zone in ZONES) for name in CRON}
-    return [*rows, ["cron: worst / best of ours, mean of the zones", f"{max(means.values()) / min(means.values()):.2f}", "", "", ""]]
+    rows.append(
+        [
+            "cron: worst / best of ours",
+            f"{spread:.2f}",
+            "",
+            "at most 2",
+            "yes" if spread <= 2 else "NO",
+        ]
+    )
+    means = {
+        name: statistics.geometric_mean(ours[f"{name} {zone}"] for zone in ZONES) for name in CRON
+    }
+    return [
+        *rows,
+        [
+            "cron: worst / best of ours, mean of the zones",
+            f"{max(means.values()) / min(means.values()):.2f}",
+            "",
+            "",
+            "",
+        ],
+    ]
 
 
 def facts(pythons: dict[str, Path]) -> str:
     model = next(
-        (line.partition(":")[2].strip() for line in read("/proc/cpuinfo").splitlines() if line.startswith("model name")), platform.machine()
+        (
+            line.partition(":")[2].strip()
+            for line in read("/proc/cpuinfo").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
     )
     versions = []
     for name, python in pythons.items():
         for package in PACKAGES[name]:
             word = package.partition(">")[0].partition("=")[0]
             code = f"import importlib.metadata as m; print(m.version({word!r}))"
-            versions.append(f"{word} {subprocess.run([str(python), '-c', code], capture_output=True, text=True, check=False).stdout.strip()}")
+            versions.append(
+                f"{word} {subprocess.run([str(python), '-c', code], capture_output=True, text=True, check=False).stdout.strip()}"
+            )
     return f"CPython {platform.python_version()}, {model}, {os.cpu_count()} cores; {', '.join(sorted(set(versions)))}"
 
 
@@ -663,7 +862,9 @@ def main() -> None:
         name, peer, size = sys.argv[2:5]
         print(json.dumps(BY_NAME[name].worker(peer, int(size))))
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--only", default="")
@@ -671,7 +872,11 @@ def main() -> None:
     parser.add_argument("--json", help="a file for the numbers")
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 5)
-    chosen = [measure for measure in MEASURES if measure.name.startswith(options.only) and not (options.quick and not measure.quick_size)]
+    chosen = [
+        measure
+        for measure in MEASURES
+        if measure.name.startswith(options.only) and not (options.quick and not measure.quick_size)
+    ]
     if shutil.which("redis-server") is None:
         print("redis-server is not here: its measure is left out")
         chosen = [measure for measure in chosen if measure.worker is not redis_store]
@@ -679,7 +884,9 @@ def main() -> None:
         needed = {"ours", *(peer.partition("=")[0] for measure in chosen for peer in measure.peers)}
         pythons = environments(Path(options.cache or temporary), needed)
         results: dict[str, dict[str, Numbers]] = {}
-        print("| measure | ours | peers (ours / peer) | target | met |\n| --- | --- | --- | --- | --- |")
+        print(
+            "| measure | ours | peers (ours / peer) | target | met |\n| --- | --- | --- | --- | --- |"
+        )
         for measure in chosen:
             results[measure.name] = run_measure(measure, pythons, options)
             rows = rows_of(measure, results[measure.name])
@@ -687,7 +894,9 @@ def main() -> None:
                 print(f"| {' | '.join(row)} |", flush=True)
         print(facts(pythons))
         if options.json:
-            Path(options.json).write_text(json.dumps({"facts": facts(pythons), "results": results}, indent=1))
+            Path(options.json).write_text(
+                json.dumps({"facts": facts(pythons), "results": results}, indent=1)
+            )
 
 
 if __name__ == "__main__":

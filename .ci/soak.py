@@ -39,7 +39,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / ".ci")]
 import asyncz  # noqa: E402
 
 RECORD: list[int] = []  # the file of the record, in a worker
-CUT_OFF_SECONDS = 3.0  # a call takes a third of a second at most, and the store some time to hear of its end
+CUT_OFF_SECONDS = (
+    3.0  # a call takes a third of a second at most, and the store some time to hear of its end
+)
 Key = tuple[str, str]  # a job and a time at which it was due
 
 
@@ -49,7 +51,9 @@ Key = tuple[str, str]  # a job and a time at which it was due
 def write(kind: str, job_id: str, due: datetime | None, more: str = "") -> None:
     """Add a line to the record, in one piece whoever else writes."""
     shown = "-" if due is None else due.astimezone(timezone.utc).isoformat()
-    os.write(RECORD[0], f"{kind} {job_id} {shown} {os.getpid()} {time.time():.6f} {more}\n".encode())
+    os.write(
+        RECORD[0], f"{kind} {job_id} {shown} {os.getpid()} {time.time():.6f} {more}\n".encode()
+    )
 
 
 def plain(seconds: float) -> None:
@@ -84,13 +88,19 @@ def make_store(kind: str, place: str, lease: float) -> asyncz.BaseStore:
 
     port, user = place.split(":")
     account = {"username": user, "password": user} if user else {}
-    return asyncz.RedisStore(redis.Redis(port=int(port), socket_timeout=5, **account), "soak", **options)
+    return asyncz.RedisStore(
+        redis.Redis(port=int(port), socket_timeout=5, **account), "soak", **options
+    )
 
 
 def work(kind: str, place: str, lease: str, log: str) -> None:
     RECORD.append(os.open(log, os.O_WRONLY | os.O_APPEND))
     asyncz.logging.disable(asyncz.logging.CRITICAL)
-    scheduler = asyncz.AsyncIOScheduler(stores={"default": make_store(kind, place, float(lease))}, timezone="UTC", store_retry_interval=1.0)
+    scheduler = asyncz.AsyncIOScheduler(
+        stores={"default": make_store(kind, place, float(lease))},
+        timezone="UTC",
+        store_retry_interval=1.0,
+    )
     scheduler.add_listener(hear, asyncz.JOB_ERROR | asyncz.JOB_MISSED | asyncz.JOB_MAX_INSTANCES)
     scheduler.run()
 
@@ -115,11 +125,17 @@ def add_jobs(store: asyncz.BaseStore, count: int, start: datetime) -> dict[str, 
     scheduler.start(paused=True)
     for number in range(count):
         seconds = (0.5, 1.0, 2.0, 3.0, 5.0)[number % 5] * (1 if count <= 60 else 4)
-        options = {"coalesce": bool(number % 3), "recover": recovers(number), "max_instances": limit_of(number)}
+        options = {
+            "coalesce": bool(number % 3),
+            "recover": recovers(number),
+            "max_instances": limit_of(number),
+        }
         intervals[f"job{number}"] = seconds
         fn, length = (soak.coroutine, 0.3) if number % 2 else (soak.plain, 0.05)
         trigger = asyncz.IntervalTrigger(seconds=seconds, start_at=start)
-        scheduler.add_job(fn, trigger, args=[length], id=f"job{number}", name=f"{options}", **options)
+        scheduler.add_job(
+            fn, trigger, args=[length], id=f"job{number}", name=f"{options}", **options
+        )
     scheduler.shutdown()
     return intervals
 
@@ -146,7 +162,10 @@ class Server:
         arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         self.process = subprocess.Popen(["redis-server", *arguments])
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), 1),
+            ):
                 return
             time.sleep(0.02)
 
@@ -158,7 +177,9 @@ class Server:
         import redis
 
         with redis.Redis(port=self.port) as admin:
-            admin.execute_command("ACL", "SETUSER", "plain", "on", ">plain", "~*", "&*", "+@all", "-@scripting")
+            admin.execute_command(
+                "ACL", "SETUSER", "plain", "on", ">plain", "~*", "&*", "+@all", "-@scripting"
+            )
 
 
 class Loop:
@@ -189,7 +210,9 @@ class Loop:
         Path(self.log).touch()
         began = time.time()
         start = datetime.fromtimestamp(int(began) + 2, timezone.utc)
-        intervals = add_jobs(make_store(self.kind, self.place, self.options.lease), self.options.jobs, start)
+        intervals = add_jobs(
+            make_store(self.kind, self.place, self.options.lease), self.options.jobs, start
+        )
         for _ in range(self.options.processes):
             self._start_worker()
         end = time.time() + self.options.seconds
@@ -219,8 +242,19 @@ class Loop:
             self.server.forbid_scripts()
 
     def _start_worker(self) -> None:
-        arguments = [sys.executable, __file__, "--worker", self.kind, self.place, str(self.options.lease), self.log]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).resolve().parent)])}
+        arguments = [
+            sys.executable,
+            __file__,
+            "--worker",
+            self.kind,
+            self.place,
+            str(self.options.lease),
+            self.log,
+        ]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).resolve().parent)]),
+        }
         self.workers.append(subprocess.Popen(arguments, env=environment))
 
     def _inject(self, chance: random.Random) -> None:
@@ -254,16 +288,26 @@ class Loop:
                 begun[job_id, due].append((int(pid), float(moment)))
             elif kind != "end":
                 told[kind].add((job_id, due))
-        doubled = [key for key, calls in begun.items() if len(calls) > 1 and not self._may_repeat(key, calls)]
+        doubled = [
+            key
+            for key, calls in begun.items()
+            if len(calls) > 1 and not self._may_repeat(key, calls)
+        ]
         seen = set(begun).union(*told.values())
         expected, lost = 0, []
         for job_id, seconds in intervals.items():
             count = int((last - start) / seconds)
             dues = [start + number * seconds for number in range(count)]
-            times = {datetime.fromisoformat(due).timestamp(): (job_id, due) for found, due in seen if found == job_id}
+            times = {
+                datetime.fromisoformat(due).timestamp(): (job_id, due)
+                for found, due in seen
+                if found == job_id
+            }
             expected += len(dues)
             lost += self._lost(job_id, dues, times, begun, coalesce=bool(int(job_id[3:]) % 3))
-        above = self._above_limit(lines) if self.fault == "kill" else 0  # one who is frozen does not know that he is replaced
+        above = (
+            self._above_limit(lines) if self.fault == "kill" else 0
+        )  # one who is frozen does not know that he is replaced
         counts = Counter(kind for kind, *_ in lines)
         return {
             "store": self.kind,
@@ -289,7 +333,9 @@ class Loop:
 
         Also a call that has ended was cut off, if its worker was killed before the store had heard of the end.
         """
-        killed = all(self.dead.get(pid, math.inf) < began + CUT_OFF_SECONDS for pid, began in calls[:-1])
+        killed = all(
+            self.dead.get(pid, math.inf) < began + CUT_OFF_SECONDS for pid, began in calls[:-1]
+        )
         return recovers(int(key[0][3:])) and (killed or self.fault != "kill")
 
     def _above_limit(self, lines: list[list[str]]) -> int:
@@ -312,7 +358,12 @@ class Loop:
         return above
 
     def _lost(
-        self, job_id: str, dues: list[float], times: dict[float, Key], begun: dict[Key, list[tuple[int, float]]], coalesce: bool
+        self,
+        job_id: str,
+        dues: list[float],
+        times: dict[float, Key],
+        begun: dict[Key, list[tuple[int, float]]],
+        coalesce: bool,
     ) -> list[Key | tuple[str, float]]:
         """Return the times that nobody accounts for. With coalescing, one later run, that began after it, stands for those before."""
         found = sorted(times)
@@ -321,7 +372,11 @@ class Loop:
             if due in times:
                 continue
             later = next((moment for moment in found if moment > due), None)
-            if not coalesce or later is None or any(moment < later for _, moment in begun.get(times[later], [])):
+            if (
+                not coalesce
+                or later is None
+                or any(moment < later for _, moment in begun.get(times[later], []))
+            ):
                 lost.append((job_id, due - dues[0]))
         return lost
 
@@ -332,20 +387,35 @@ def main() -> int:
 
         soak.work(*sys.argv[2:6])
         return 0
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--store", choices=("sqlite", "redis", "redis-watch", "all"), default="all")
     parser.add_argument("--fault", choices=("kill", "freeze", "server", "all"), default="kill")
     parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--every", type=float, default=3.0, help="seconds from one fault to the next, on average")
+    parser.add_argument(
+        "--every", type=float, default=3.0, help="seconds from one fault to the next, on average"
+    )
     parser.add_argument("--processes", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=200)
-    parser.add_argument("--lease", type=float, default=10.0, help="seconds; a process that stalls for longer counts as dead")
+    parser.add_argument(
+        "--lease",
+        type=float,
+        default=10.0,
+        help="seconds; a process that stalls for longer counts as dead",
+    )
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--json")
     options = parser.parse_args()
     if options.short:
-        options.seconds, options.every, options.jobs, options.fault, options.lease = 5.0, 0.5, 40, "all", 3.0
+        options.seconds, options.every, options.jobs, options.fault, options.lease = (
+            5.0,
+            0.5,
+            40,
+            "all",
+            3.0,
+        )
     stores = ("sqlite", "redis", "redis-watch") if options.store == "all" else (options.store,)
     faults = ("kill", "freeze", "server") if options.fault == "all" else (options.fault,)
     results: list[dict[str, object]] = []
@@ -353,9 +423,16 @@ def main() -> int:
     def run(kind: str, fault: str) -> None:
         result = Loop(kind, fault, options).run()
         results.append(result)
-        print(" ".join(f"{name}={value}" for name, value in result.items() if value != []), flush=True)
+        print(
+            " ".join(f"{name}={value}" for name, value in result.items() if value != []), flush=True
+        )
 
-    loops = [(kind, fault) for kind in stores for fault in faults if fault != "server" or kind != "sqlite"]
+    loops = [
+        (kind, fault)
+        for kind in stores
+        for fault in faults
+        if fault != "server" or kind != "sqlite"
+    ]
     if options.short:  # two at a time, and the slower way of Redis under kills alone
         loops = [loop for loop in loops if loop[0] != "redis-watch" or loop[1] == "kill"]
     threads = [threading.Thread(target=run, args=loop) for loop in loops]
@@ -369,7 +446,10 @@ def main() -> int:
         Path(options.json).write_text(json.dumps(results, indent=1))
     return (
         0
-        if len(results) == len(loops) and not any(result["doubled"] or result["lost"] or result["above the limit"] for result in results)
+        if len(results) == len(loops)
+        and not any(
+            result["doubled"] or result["lost"] or result["above the limit"] for result in results
+        )
         else 1
     )
 
