@@ -1,9 +1,10 @@
-"""The tests of asyncz: `python -m unittest`, with nothing but the standard library; half a minute on two cores.
+"""The tests of asyncz: `python -m unittest`, with nothing but the standard library; a minute or
+less.
 
-A second house with the rooms of `asyncz.py`, in its order; a class is named for what it is about, and its methods finish the
-sentence. Rooms of `asyncz.py` whose promises show only in those above them have none here.
+A second house with the rooms of `asyncz.py`, in its order. A class is named for what it is about,
+and its methods finish the sentence. A room whose promises show only in others has none here.
 
-    Helpers               the virtual clock, cases to derive from, functions that are jobs, and all that looks inside asyncz
+    Helpers               the virtual clock, base cases, sample jobs; all that looks inside asyncz
     Errors                classes of errors
     Events                what listeners hear
     Time                  time zones
@@ -33,13 +34,15 @@ sentence. Rooms of `asyncz.py` whose promises show only in those above them have
     Programs              what shows only in processes of their own, and the README
     Servers               what needs a package or a server
 
-They run on a virtual clock, which jumps to the next timer instead of waiting; only what is about real time, signals, threads or
-processes takes real time. What needs a package or a server that is absent skips itself and says why.
+They run on a virtual clock, which jumps to the next timer instead of waiting; only what is about
+real time, signals, threads or processes takes real time. What needs a package or a server that is
+absent skips itself and says why.
 """
 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import contextlib
 import copy
@@ -88,8 +91,9 @@ HERE = pathlib.Path(asyncz.__file__).resolve().parent
 
 
 # === Helpers ===
-# Time is virtual in most tests, and a scheduler cannot be given a clock: so one is put in the place of asyncz's. What looks
-# inside asyncz for that, to plant a fault in the middle of an operation, or to see what a user should not, is all here.
+# Time is virtual in most tests, and a scheduler can't be given a clock: one is put in the place of
+# asyncz's. What looks inside asyncz for that, to plant a fault in the middle of an operation, or to
+# see what no user needs to, is all here, so that a change inside asyncz touches one place.
 
 
 def at(text: str) -> datetime:
@@ -103,7 +107,10 @@ def us(moment: datetime) -> int:
 
 
 class VirtualClock(asyncz._Clock):
-    """The time of one test: where its loop would wait, it jumps to the next timer, unless a thread is at work for the loop."""
+    """The time of a test: where its loop would wait, it jumps to the next timer.
+
+    Unless a thread is at work for the loop: those of `run_in_executor`, and asyncz's own, are counted.
+    """
 
     longest_sleep = None
     real = False  # wait, as any loop does
@@ -126,11 +133,8 @@ class VirtualClock(asyncz._Clock):
 
     def install(self, loop: Any) -> contextlib.ExitStack:
         """Let `loop`, one with a selector, live by this clock until the result is closed."""
-        select, run_in_executor, call = (
-            loop._selector.select,
-            loop.run_in_executor,
-            asyncz._Threads.call,
-        )
+        select, run_in_executor = loop._selector.select, loop.run_in_executor
+        call = asyncz._Threads.call
 
         def counted(threads, *args):
             future = call(threads, *args)
@@ -146,15 +150,14 @@ class VirtualClock(asyncz._Clock):
         return stack
 
     def count(self, future: Any) -> Any:
-        """Let time stand still while a thread is at work for that future."""
+        """Let time stand still until a future is done."""
         self.threads += 1
         future.add_done_callback(lambda _: setattr(self, "threads", self.threads - 1))
         return future
 
     def select(self, select: Callable[[float | None], Any], timeout: float | None) -> Any:
-        busy = (
-            self.real or self.threads > 0
-        )  # before the look at what is there: a thread that ends reports first
+        # Before the look at what is there: a thread that ends reports first.
+        busy = self.real or self.threads > 0
         events = select(0)
         if events or timeout == 0:
             return events
@@ -165,7 +168,7 @@ class VirtualClock(asyncz._Clock):
 
 
 class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
-    """A test whose loop jumps to its next timer instead of waiting, with a scheduler on that clock; it starts at 2026-01-01 00:00 UTC."""
+    """A test on virtual time, which begins at 2026-01-01 00:00 UTC, with a scheduler on it."""
 
     START = "2026-01-01 00:00:00"
 
@@ -178,7 +181,8 @@ class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
     async def asyncTearDown(self) -> None:
         for scheduler in self.schedulers:
             await scheduler.shutdown(wait=False)
-        self.clock.real = True  # what is left, such as asyncio's wait for its threads, must not jump over its timeout
+        # What is left, such as asyncio's wait for its threads, must not jump over its timeout.
+        self.clock.real = True
 
     def make_scheduler(self, **options: Any) -> asyncz.AsyncIOScheduler:
         """Return a stopped scheduler on the test's clock."""
@@ -197,19 +201,25 @@ class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
         )
 
     def step_clock(self, seconds: float) -> None:
-        """Set the wall clock forward or back, as somebody with `date -s` would; monotonic time goes on."""
+        """Set the wall clock forward or back, as somebody with `date -s` would."""
         self.clock.set(self.clock.now() + timedelta(seconds=seconds))
 
 
 class RealTimeTestCase(unittest.IsolatedAsyncioTestCase):
-    """A test whose loop waits as any does, without asyncio's debug mode, which tells of what a slow machine does slowly."""
+    """A test whose loop waits as any does.
+
+    Without asyncio's debug mode, which prints what takes longer than 0.1 s on a machine that is busy.
+    """
 
     async def asyncSetUp(self) -> None:
         asyncio.get_running_loop().set_debug(False)
 
 
 class FaultTestCase(unittest.TestCase):
-    """Real time: a scheduler in a thread, with a job in memory that shows that it is well, and one in the store that is not."""
+    """Real time: a scheduler in a thread, with a job in a store that is not well.
+
+    A job in memory shows that the scheduler is.
+    """
 
     def setUp(self):
         self.folder = temporary_folder()
@@ -238,7 +248,7 @@ class FaultTestCase(unittest.TestCase):
         self.assertTrue(wait_until(lambda: len(self.beats) >= before + 5))
 
     def check_all_ran_once(self):
-        """All times from the first to the last have run, each once; which of two that wait for the store begins first is not promised."""
+        """All times from the first to the last run, each once; in which order is not promised."""
 
         def steps():
             runs = sorted(self.runs)
@@ -268,14 +278,30 @@ async def becomes(condition, seconds=20.0):
 
 
 def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """Return a new folder, in memory where there is such a place: hundreds of transactions would wait for a busy disk."""
+    """Return a new folder, in memory where that can be: no transaction waits for a busy disk."""
     return tempfile.TemporaryDirectory(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+
+
+@functools.cache
+def bytecode_folder() -> str:
+    """Return where processes keep what they have compiled, or each would compile the module."""
+    folder = temporary_folder()
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def environment(*folders: str, **variables: str) -> dict[str, str]:
     """Return the environment of a process that finds the module, and what is in `folders`."""
-    path = os.pathsep.join([str(HERE), *folders])
-    return {**os.environ, "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8", **variables}
+    inherited = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return {
+        **inherited,
+        "PYTHONPATH": os.pathsep.join([str(HERE), *folders]),
+        "PYTHONPYCACHEPREFIX": bytecode_folder(),
+        "PYTHONIOENCODING": "utf-8",
+        **variables,
+    }
 
 
 def run_python(
@@ -328,9 +354,10 @@ def run_forked(
     preloaded: tuple[str, ...] = (),
     **options: Any,
 ) -> list[tuple[Any, str, str]]:
-    """Run programs in forks of one new Python, which has imported some modules; return exit status, output and errors of each.
+    """Run programs in forks of one new Python; return exit status, output and errors of each.
 
-    A program: its text, or that, its arguments and variables of its environment.
+    programs: a text, or that with arguments and variables of the environment. preloaded: modules
+    that are imported before. It takes a fraction of the time of a Python for each.
     """
     whole = [(program, [], {}) if isinstance(program, str) else program for program in programs]
     done = run_python("-c", FORKS, input=json.dumps([preloaded, whole]), **options)
@@ -368,7 +395,7 @@ SYSTEM_ZONE = asyncz._SYSTEM_ZONE  # the machine's, where it has no name
 
 
 def settings_of(scheduler: asyncz.BaseScheduler) -> Any:
-    """What was configured: `stores`, `executors`, `job_defaults`, `logger`; and the scheduler's `clock`."""
+    """Return what has `stores`, `executors`, `job_defaults`, `logger` and the `clock`."""
     return scheduler._engine.settings
 
 
@@ -417,12 +444,13 @@ def following_us(job: asyncz.Job, previous_us: int | None, now: datetime) -> int
 
 
 def claim(store: asyncz.BaseStore, seen: asyncz.Job, is_last: bool) -> bool:
-    """Claim a run of a job as somebody has seen it; the run is its last, or its next run time stays."""
+    """Claim a run, its last or not, of a job as somebody has seen it; return whether it was won."""
     due_us = None if is_last else seen._due_us
     return store._swap(seen, seen._revision, {"_due_us": due_us}, due_us is None)
 
 
 def hand_back(store: asyncz.BaseStore, job: asyncz.Job, due_us: int, removed: bool) -> None:
+    """Make a run due again that was claimed and did not begin."""
     store._hand_back(job, due_us, removed)
 
 
@@ -466,7 +494,7 @@ def with_table(table: type, make: Callable[..., Any], *args: Any, **options: Any
 
 
 def row_of(store: Any, job_id: str) -> Any:
-    """Return a job's row: `revision`, `next_us`, `text`, `over` and `runs`, tickets by run; None if there is none."""
+    """Return a job's row, None if there is none; its `runs` are tickets by the ids of runs."""
     found = store._table.fetch([job_id])
     return asyncz._row_of(found[0]) if found else None
 
@@ -478,7 +506,7 @@ def expired_tickets(store: Any, now_us: int) -> list[Any]:
 
 
 def apply_as(owner: str, clock: VirtualClock, store: Any, *ops: Any) -> list[Any]:
-    """Do operations as the scheduler with that id would, with a store of its own; return the answers."""
+    """Do operations with a store as the scheduler with that id would; return the answers."""
     store._rows.owner, store._table.clock = owner, clock
     answers = store._rows.applied(list(ops))
     store._table.close()
@@ -555,11 +583,12 @@ def wrap_collection(store: Any, wrap: Callable[[Any], Any]) -> None:
 
 
 def server_time(client: Any) -> Any:
-    """Return what the server of a client of MongoDB says the time is, None where it does not say; `server_us` is that of a store."""
+    """Return what the server of MongoDB says the time is, None where it does not say."""
     return asyncz._server_time_of(client)
 
 
 def server_us(store: Any) -> int:
+    """Return the time by which a store in MongoDB goes."""
     return store._table.server_us()
 
 
@@ -573,7 +602,9 @@ def instants(text: str) -> list[str]:
 
 
 def fires(trigger: BaseTrigger, start: str, end: str, previous: str = "") -> list[str]:
-    """Return the run times from `start` to `end`, both included, in UTC and to the minute, or the second where it is not zero."""
+    """Return the run times from `start` to `end`, both included, in UTC and to the minute, or the
+    second where it is not zero.
+    """
     found = []
     moment = trigger.get_next_trigger_time(at(previous) if previous else None, at(start))
     while moment is not None and moment <= at(end):
@@ -597,25 +628,13 @@ def first_local(trigger: BaseTrigger, now: str, count: int) -> list[str]:
 from_crontab = CronTrigger.from_crontab
 
 
+# fmt: off
 DOTTED = {
     "schedulers": ["AsyncIOScheduler", "BaseScheduler", "SchedulerState"],
     "schedulers.asyncio": ["AsyncIOScheduler"],
-    "triggers": [
-        "AndTrigger",
-        "BaseTrigger",
-        "CronTrigger",
-        "DateTrigger",
-        "IntervalTrigger",
-        "OrTrigger",
-    ],
+    "triggers": ["AndTrigger", "BaseTrigger", "CronTrigger", "DateTrigger", "IntervalTrigger", "OrTrigger"],
     "stores": ["BaseStore", "MemoryStore"],
-    "executors": [
-        "AsyncIOExecutor",
-        "BaseExecutor",
-        "DebugExecutor",
-        "ProcessPoolExecutor",
-        "ThreadPoolExecutor",
-    ],
+    "executors": ["AsyncIOExecutor", "BaseExecutor", "DebugExecutor", "ProcessPoolExecutor", "ThreadPoolExecutor"],
     "jobs": ["Job"],
     "events": [
         "ALL_EVENTS",
@@ -636,6 +655,7 @@ DOTTED = {
         "SchedulerNotRunningError",
     ],
 }
+# fmt: on
 
 
 def double(value):
@@ -677,7 +697,8 @@ def act_plainly(name):
 
 
 # === Errors ===
-# Every class of error: what it is a kind of, what it prints, and that it can be sent to other processes.
+# Every class of error: what it is a kind of, what it prints, and that it can be sent to other
+# processes.
 
 
 class TestAsynczException(unittest.TestCase):
@@ -703,7 +724,8 @@ class TestAsynczException(unittest.TestCase):
 
 
 # === Events ===
-# What events hold, and who hears of what: listeners by mask, plain and coroutine functions, in order.
+# What events hold, and who hears of what: listeners by mask, plain and coroutine functions, in
+# order.
 
 
 class TestSchedulerEvent(VirtualTimeTestCase):
@@ -829,7 +851,9 @@ class TestAddListener(VirtualTimeTestCase):
 
 
 class LikePytz(tzinfo):
-    """A zone as pytz has them: `fromutc` gives another tzinfo object, of the right offset; attached by hand it is local mean time."""
+    """A zone as pytz has them: `fromutc` gives another tzinfo object, of the right offset; attached
+    by hand it is local mean time.
+    """
 
     MEAN = timedelta(minutes=9)
 
@@ -929,7 +953,9 @@ class TestLocalTimezone(unittest.TestCase):
         self.addCleanup(self.folder.cleanup)
 
     def zone(self, **files: str) -> tzinfo:
-        """Return the local zone where TZ is not set, /etc/localtime is a link to `link`, and /etc/timezone says `text`."""
+        """Return the local zone where TZ is not set, /etc/localtime is a link to `link`, and
+        /etc/timezone says `text`.
+        """
         folder = pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
         if files.get("link"):
             (folder / "localtime").symlink_to(files["link"])
@@ -1039,8 +1065,8 @@ class TestLocalTimezone(unittest.TestCase):
 
 
 # === Triggers ===
-# Date, interval, and, or, and triggers of the user's own: when they run, and how they are compared, shown, copied.
-# What a job makes of its trigger is tested in the room Schedules.
+# Date, interval, and, or, and triggers of the user's own: when they run, and how they are compared,
+# shown, copied. What a job makes of its trigger is tested in the room Schedules.
 
 
 class EveryOtherHour(BaseTrigger):
@@ -1089,9 +1115,10 @@ class TestDateTrigger(unittest.TestCase):
         self.assertEqual(
             fires(trigger, "2026-01-01 00:00", "2027-01-01 00:00"), ["2026-12-01 07:00"]
         )
+        # Late, but it has not run.
         self.assertEqual(
             fires(trigger, "2027-01-01 00:00", "2028-01-01 00:00"), ["2026-12-01 07:00"]
-        )  # late, but it has not run
+        )
 
     def test_without_a_time_runs_at_once(self):
         self.assertEqual(
@@ -1101,34 +1128,15 @@ class TestDateTrigger(unittest.TestCase):
 
 class TestIntervalTrigger(unittest.TestCase):
     def test_runs_on_a_grid_from_its_start(self):
+        # fmt: off
         rows = [
-            (
-                {"minutes": 5, "start_at": "2026-01-01 00:02"},
-                "2026-01-01 00:00",
-                ["00:02:00", "00:07:00", "00:12:00"],
-            ),
-            (
-                {"minutes": 5, "start_at": "2026-01-01 00:02"},
-                "2026-01-01 00:02",
-                ["00:02:00", "00:07:00"],
-            ),
-            (
-                {"minutes": 5, "start_at": "2020-02-29 00:02"},
-                "2026-01-01 00:02:01",
-                ["00:07:00", "00:12:00"],
-            ),
+            ({"minutes": 5, "start_at": "2026-01-01 00:02"}, "2026-01-01 00:00", ["00:02:00", "00:07:00", "00:12:00"]),
+            ({"minutes": 5, "start_at": "2026-01-01 00:02"}, "2026-01-01 00:02", ["00:02:00", "00:07:00"]),
+            ({"minutes": 5, "start_at": "2020-02-29 00:02"}, "2026-01-01 00:02:01", ["00:07:00", "00:12:00"]),
             ({"minutes": 5}, "2026-01-01 00:02:01", ["00:07:01", "00:12:01", "00:17:01"]),
-            (
-                {"seconds": 0.25},
-                "2026-01-01 00:00",
-                ["00:00:00.250000", "00:00:00.500000", "00:00:00.750000", "00:00:01"],
-            ),
+            ({"seconds": 0.25}, "2026-01-01 00:00", ["00:00:00.250000", "00:00:00.500000", "00:00:00.750000", "00:00:01"]),
             ({"seconds": 0.000001}, "2026-01-01 00:00", ["00:00:00.000001", "00:00:00.000002"]),
-            (
-                {"minutes": 1.5, "start_at": "2026-01-01"},
-                "2026-01-01 00:00:01",
-                ["00:01:30", "00:03:00"],
-            ),
+            ({"minutes": 1.5, "start_at": "2026-01-01"}, "2026-01-01 00:00:01", ["00:01:30", "00:03:00"]),
             ({"hours": 1, "minutes": -30}, "2026-01-01 00:00", ["00:30:00", "01:00:00"]),
             (
                 {"seconds": 0.1, "start_at": "2025-01-01"},
@@ -1136,6 +1144,7 @@ class TestIntervalTrigger(unittest.TestCase):
                 ["00:00:00.100000", "00:00:00.200000", "00:00:00.300000"],
             ),
         ]
+        # fmt: on
         for arguments, now, expected in rows:
             with self.subTest(arguments, now=now):
                 found = first_local(
@@ -1166,37 +1175,18 @@ class TestIntervalTrigger(unittest.TestCase):
 
     def test_that_is_not_positive_is_an_error(self):
         end = "it must be more than zero, as in minutes=5"
+        # fmt: off
         rows = [
             ({}, f"ValueError: IntervalTrigger: no argument: the interval is 0 seconds; {end}"),
-            (
-                {"seconds": 0},
-                f"ValueError: IntervalTrigger: no argument: the interval is 0 seconds; {end}",
-            ),
-            (
-                {"seconds": -1},
-                f"ValueError: IntervalTrigger: seconds=-1: the interval is -1 seconds; {end}",
-            ),
-            (
-                {"days": 1, "hours": -24},
-                f"ValueError: IntervalTrigger: days=1, hours=-24: the interval is 0 seconds; {end}",
-            ),
-            (
-                {"seconds": 1e-7},
-                f"ValueError: IntervalTrigger: seconds=1e-07: the interval is 1e-07 seconds; {end}",
-            ),
-            (
-                {"weeks": float("inf")},
-                "ValueError: IntervalTrigger: weeks=inf: the interval is too long",
-            ),
-            (
-                {"minutes": "5"},
-                "TypeError: minutes='5': not a number; give a number of minutes, such as minutes=2",
-            ),
-            (
-                {"hours": True},
-                "TypeError: hours=True: not a number; give a number of hours, such as hours=2",
-            ),
+            ({"seconds": 0}, f"ValueError: IntervalTrigger: no argument: the interval is 0 seconds; {end}"),
+            ({"seconds": -1}, f"ValueError: IntervalTrigger: seconds=-1: the interval is -1 seconds; {end}"),
+            ({"days": 1, "hours": -24}, f"ValueError: IntervalTrigger: days=1, hours=-24: the interval is 0 seconds; {end}"),
+            ({"seconds": 1e-7}, f"ValueError: IntervalTrigger: seconds=1e-07: the interval is 1e-07 seconds; {end}"),
+            ({"weeks": float("inf")}, "ValueError: IntervalTrigger: weeks=inf: the interval is too long"),
+            ({"minutes": "5"}, "TypeError: minutes='5': not a number; give a number of minutes, such as minutes=2"),
+            ({"hours": True}, "TypeError: hours=True: not a number; give a number of hours, such as hours=2"),
         ]
+        # fmt: on
         for arguments, expected in rows:
             with self.subTest(arguments):
                 self.assertEqual(complaint(IntervalTrigger, **arguments), expected)
@@ -1301,21 +1291,14 @@ class TestAndTriggerAndOrTrigger(unittest.TestCase):
         shaky = IntervalTrigger(seconds=5, jitter=2)
         for kind in (AndTrigger, OrTrigger):
             name = kind.__name__
+            # fmt: off
             rows = [
                 ([], f"ValueError: {name}([]): no trigger given; give a list of them"),
-                (
-                    [5],
-                    f"TypeError: {name}: 5 is not a trigger; give instances such as CronTrigger(hour=8)",
-                ),
-                (
-                    [CronTrigger],
-                    f"TypeError: {name}: {CronTrigger!r} is not a trigger; give instances such as CronTrigger(hour=8)",
-                ),
-                (
-                    [shaky],
-                    f"ValueError: {name}: {shaky!r} has a jitter, which would hide its run times; give the jitter to the {name}",
-                ),
+                ([5], f"TypeError: {name}: 5 is not a trigger; give instances such as CronTrigger(hour=8)"),
+                ([CronTrigger], f"TypeError: {name}: {CronTrigger!r} is not a trigger; give instances such as CronTrigger(hour=8)"),
+                ([shaky], f"ValueError: {name}: {shaky!r} has a jitter, which would hide its run times; give the jitter to the {name}"),
             ]
+            # fmt: on
             for members, expected in rows:
                 with self.subTest(name, members=members):
                     self.assertEqual(complaint(kind, members), expected)
@@ -1340,7 +1323,8 @@ class TestStartAtAndEndAt(unittest.TestCase):
 
     def test_may_be_written_in_any_of_these_ways(self):
         tokyo = zoneinfo.ZoneInfo("Asia/Tokyo")
-        rows = [  # the same instant, 2026-01-02 00:00 in Paris; a naive value is in the trigger's zone
+        # The same instant, 2026-01-02 00:00 in Paris; a naive value is in the trigger's zone.
+        rows = [
             "2026-01-02",
             "2026-01-02 00:00",
             "2026-01-02T00:00:00",
@@ -1591,46 +1575,32 @@ EVERY_KIND = [
 
 class TestEveryTrigger(unittest.TestCase):
     def test_is_shown_in_short(self):
+        # fmt: off
         rows = [
             (CronTrigger(hour=8), "cron[hour='8']"),
-            (
-                CronTrigger(minute="*/5", day_of_week="Mon", hour=8),
-                "cron[day_of_week='Mon', hour='8', minute='*/5']",
-            ),
+            (CronTrigger(minute="*/5", day_of_week="Mon", hour=8), "cron[day_of_week='Mon', hour='8', minute='*/5']"),
             (from_crontab("*/5 * * * mon"), "cron['*/5 * * * mon']"),
             (IntervalTrigger(minutes=2), "interval[0:02:00]"),
             (IntervalTrigger(days=8, seconds=0.5), "interval[8 days, 0:00:00.500000]"),
-            (
-                DateTrigger("2026-12-01 08:00", timezone="Europe/Paris"),
-                "date[2026-12-01 08:00:00 CET]",
-            ),
+            (DateTrigger("2026-12-01 08:00", timezone="Europe/Paris"), "date[2026-12-01 08:00:00 CET]"),
             (DateTrigger(), "date[now]"),
-            (
-                AndTrigger([CronTrigger(hour=8), IntervalTrigger(hours=2)]),
-                "and[cron[hour='8'], interval[2:00:00]]",
-            ),
+            (AndTrigger([CronTrigger(hour=8), IntervalTrigger(hours=2)]), "and[cron[hour='8'], interval[2:00:00]]"),
             (OrTrigger([DateTrigger()]), "or[date[now]]"),
         ]
+        # fmt: on
         self.assertEqual([str(trigger) for trigger, _ in rows], [expected for _, expected in rows])
 
     def test_is_shown_in_full_as_what_makes_it_again(self):
+        # fmt: off
         rows = [
             (CronTrigger(hour=8, timezone="UTC"), "CronTrigger(hour='8', timezone='UTC')"),
-            (
-                CronTrigger(hour=8, end_at=date(2027, 1, 1), jitter=2),
-                "CronTrigger(hour='8', end_at='2027-01-01 00:00:00', jitter=2.0)",
-            ),
-            (
-                from_crontab("@daily", timezone="Europe/Paris"),
-                "CronTrigger.from_crontab('@daily', timezone='Europe/Paris')",
-            ),
+            (CronTrigger(hour=8, end_at=date(2027, 1, 1), jitter=2), "CronTrigger(hour='8', end_at='2027-01-01 00:00:00', jitter=2.0)"),
+            (from_crontab("@daily", timezone="Europe/Paris"), "CronTrigger.from_crontab('@daily', timezone='Europe/Paris')"),
             (IntervalTrigger(minutes=2), "IntervalTrigger(seconds=120)"),
             (DateTrigger(), "DateTrigger()"),
-            (
-                OrTrigger([DateTrigger("2026-01-01")]),
-                "OrTrigger(triggers=[DateTrigger(run_at='2026-01-01 00:00:00')])",
-            ),
+            (OrTrigger([DateTrigger("2026-01-01")]), "OrTrigger(triggers=[DateTrigger(run_at='2026-01-01 00:00:00')])"),
         ]
+        # fmt: on
         self.assertEqual([repr(trigger) for trigger, _ in rows], [expected for _, expected in rows])
         for trigger in EVERY_KIND:
             with self.subTest(trigger):
@@ -1751,7 +1721,8 @@ class TestEveryTrigger(unittest.TestCase):
 
 
 # fmt: off
-# Name, zone, expression, after, until (UTC; a run at the first is not in it, one at the second is), runs (UTC).
+# Name, zone, expression, after, until (UTC; a run at the first is not in it, one at the second is),
+# runs (UTC).
 CLOCK_CHANGES = [
     ("P1", "Europe/Paris", "30 2 * * *", "2026-03-28 00:00", "2026-03-30 12:00", "2026-03-28 01:30; 2026-03-29 01:00; 2026-03-30 00:30"),
     ("P2", "Europe/Paris", "0,30 2 * * *", "2026-03-28 12:00", "2026-03-30 12:00", "2026-03-29 01:00; 2026-03-30 00:00 00:30"),
@@ -1827,140 +1798,65 @@ class TestCronTriggerField(unittest.TestCase):
 
     def test_takes_every_form_of_an_expression(self):
         year = "2026-01-01 00:"
-        self.check(
-            [
-                ({"minute": "*"}, [f"{year}00:00", f"{year}01:00", f"{year}02:00"]),
-                (
-                    {"minute": "*/25"},
-                    [f"{year}00:00", f"{year}25:00", f"{year}50:00", "2026-01-01 01:00:00"],
-                ),
-                ({"minute": "7"}, [f"{year}07:00", "2026-01-01 01:07:00"]),
-                ({"minute": 7}, [f"{year}07:00", "2026-01-01 01:07:00"]),
-                ({"minute": "58-59"}, [f"{year}58:00", f"{year}59:00", "2026-01-01 01:58:00"]),
-                (
-                    {"minute": "10-20/5"},
-                    [f"{year}10:00", f"{year}15:00", f"{year}20:00", "2026-01-01 01:10:00"],
-                ),
-                ({"minute": "50/5"}, [f"{year}50:00", f"{year}55:00", "2026-01-01 01:50:00"]),
-                (
-                    {"minute": "5,3, 4"},
-                    [f"{year}03:00", f"{year}04:00", f"{year}05:00", "2026-01-01 01:03:00"],
-                ),
-                (
-                    {"minute": "0-3/2,30,50/9"},
-                    [
-                        f"{year}00:00",
-                        f"{year}02:00",
-                        f"{year}30:00",
-                        f"{year}50:00",
-                        f"{year}59:00",
-                    ],
-                ),
-                ({"minute": " 07 "}, [f"{year}07:00", "2026-01-01 01:07:00"]),
-                ({"second": "*/30"}, [f"{year}00:00", f"{year}00:30", f"{year}01:00"]),
-                (
-                    {"hour": "8-10/2"},
-                    ["2026-01-01 08:00:00", "2026-01-01 10:00:00", "2026-01-02 08:00:00"],
-                ),
-                ({"year": 2030}, ["2030-01-01 00:00:00"]),
-                (
-                    {"year": "2028-2036/4"},
-                    ["2028-01-01 00:00:00", "2032-01-01 00:00:00", "2036-01-01 00:00:00"],
-                ),
-                ({"year": "*/50"}, ["2070-01-01 00:00:00", "2120-01-01 00:00:00"]),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ({"minute": "*"}, [f"{year}00:00", f"{year}01:00", f"{year}02:00"]),
+            ({"minute": "*/25"}, [f"{year}00:00", f"{year}25:00", f"{year}50:00", "2026-01-01 01:00:00"]),
+            ({"minute": "7"}, [f"{year}07:00", "2026-01-01 01:07:00"]),
+            ({"minute": 7}, [f"{year}07:00", "2026-01-01 01:07:00"]),
+            ({"minute": "58-59"}, [f"{year}58:00", f"{year}59:00", "2026-01-01 01:58:00"]),
+            ({"minute": "10-20/5"}, [f"{year}10:00", f"{year}15:00", f"{year}20:00", "2026-01-01 01:10:00"]),
+            ({"minute": "50/5"}, [f"{year}50:00", f"{year}55:00", "2026-01-01 01:50:00"]),
+            ({"minute": "5,3, 4"}, [f"{year}03:00", f"{year}04:00", f"{year}05:00", "2026-01-01 01:03:00"]),
+            ({"minute": "0-3/2,30,50/9"}, [f"{year}00:00", f"{year}02:00", f"{year}30:00", f"{year}50:00", f"{year}59:00"]),
+            ({"minute": " 07 "}, [f"{year}07:00", "2026-01-01 01:07:00"]),
+            ({"second": "*/30"}, [f"{year}00:00", f"{year}00:30", f"{year}01:00"]),
+            ({"hour": "8-10/2"}, ["2026-01-01 08:00:00", "2026-01-01 10:00:00", "2026-01-02 08:00:00"]),
+            ({"year": 2030}, ["2030-01-01 00:00:00"]),
+            ({"year": "2028-2036/4"}, ["2028-01-01 00:00:00", "2032-01-01 00:00:00", "2036-01-01 00:00:00"]),
+            ({"year": "*/50"}, ["2070-01-01 00:00:00", "2120-01-01 00:00:00"]),
+        ])
+        # fmt: on
 
     def test_takes_names_in_any_case(self):
-        self.check(
-            [
-                ({"month": "feb"}, ["2026-02-01 00:00:00", "2027-02-01 00:00:00"]),
-                (
-                    {"month": "FEB-Apr"},
-                    [
-                        "2026-02-01 00:00:00",
-                        "2026-03-01 00:00:00",
-                        "2026-04-01 00:00:00",
-                        "2027-02-01 00:00:00",
-                    ],
-                ),
-                ({"month": "Jun,dec"}, ["2026-06-01 00:00:00", "2026-12-01 00:00:00"]),
-                (
-                    {"month": "sep/2"},
-                    ["2026-09-01 00:00:00", "2026-11-01 00:00:00", "2027-09-01 00:00:00"],
-                ),
-                ({"day_of_week": "SAT"}, ["2026-01-03 00:00:00", "2026-01-10 00:00:00"]),
-                (
-                    {"day_of_week": "mon-Fri"},
-                    ["2026-01-01 00:00:00", "2026-01-02 00:00:00", "2026-01-05 00:00:00"],
-                ),
-                (
-                    {"day_of_week": "sat-sun"},
-                    ["2026-01-03 00:00:00", "2026-01-04 00:00:00", "2026-01-10 00:00:00"],
-                ),
-                ({"day_of_week": "tue,SUN"}, ["2026-01-04 00:00:00", "2026-01-06 00:00:00"]),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ({"month": "feb"}, ["2026-02-01 00:00:00", "2027-02-01 00:00:00"]),
+            ({"month": "FEB-Apr"}, ["2026-02-01 00:00:00", "2026-03-01 00:00:00", "2026-04-01 00:00:00", "2027-02-01 00:00:00"]),
+            ({"month": "Jun,dec"}, ["2026-06-01 00:00:00", "2026-12-01 00:00:00"]),
+            ({"month": "sep/2"}, ["2026-09-01 00:00:00", "2026-11-01 00:00:00", "2027-09-01 00:00:00"]),
+            ({"day_of_week": "SAT"}, ["2026-01-03 00:00:00", "2026-01-10 00:00:00"]),
+            ({"day_of_week": "mon-Fri"}, ["2026-01-01 00:00:00", "2026-01-02 00:00:00", "2026-01-05 00:00:00"]),
+            ({"day_of_week": "sat-sun"}, ["2026-01-03 00:00:00", "2026-01-04 00:00:00", "2026-01-10 00:00:00"]),
+            ({"day_of_week": "tue,SUN"}, ["2026-01-04 00:00:00", "2026-01-06 00:00:00"]),
+        ])
+        # fmt: on
 
     def test_counts_weekdays_from_monday(self):
-        self.check(
-            [
-                ({"day_of_week": 0}, ["2026-01-05 00:00:00", "2026-01-12 00:00:00"]),
-                ({"day_of_week": "6"}, ["2026-01-04 00:00:00"]),
-                (
-                    {"day_of_week": "*/2"},
-                    [
-                        "2026-01-02 00:00:00",
-                        "2026-01-04 00:00:00",
-                        "2026-01-05 00:00:00",
-                        "2026-01-07 00:00:00",
-                    ],
-                ),
-                (
-                    {"day_of_week": "4/2"},
-                    ["2026-01-02 00:00:00", "2026-01-04 00:00:00", "2026-01-09 00:00:00"],
-                ),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ({"day_of_week": 0}, ["2026-01-05 00:00:00", "2026-01-12 00:00:00"]),
+            ({"day_of_week": "6"}, ["2026-01-04 00:00:00"]),
+            ({"day_of_week": "*/2"}, ["2026-01-02 00:00:00", "2026-01-04 00:00:00", "2026-01-05 00:00:00", "2026-01-07 00:00:00"]),
+            ({"day_of_week": "4/2"}, ["2026-01-02 00:00:00", "2026-01-04 00:00:00", "2026-01-09 00:00:00"]),
+        ])
+        # fmt: on
 
     def test_names_days_by_what_month_it_is(self):
-        self.check(
-            [
-                (
-                    {"day": "1st mon"},
-                    ["2026-01-05 00:00:00", "2026-02-02 00:00:00", "2026-03-02 00:00:00"],
-                ),
-                ({"day": "1st thu"}, ["2026-01-01 00:00:00", "2026-02-05 00:00:00"]),
-                ({"day": "2nd TUE"}, ["2026-01-13 00:00:00", "2026-02-10 00:00:00"]),
-                ({"day": "3rd wed"}, ["2026-01-21 00:00:00", "2026-02-18 00:00:00"]),
-                ({"day": "4th sat"}, ["2026-01-24 00:00:00", "2026-02-28 00:00:00"]),
-                (
-                    {"day": "5th fri"},
-                    ["2026-01-30 00:00:00", "2026-05-29 00:00:00", "2026-07-31 00:00:00"],
-                ),
-                (
-                    {"day": "last sun"},
-                    ["2026-01-25 00:00:00", "2026-02-22 00:00:00", "2026-03-29 00:00:00"],
-                ),
-                (
-                    {"day": "last"},
-                    ["2026-01-31 00:00:00", "2026-02-28 00:00:00", "2026-03-31 00:00:00"],
-                ),
-                (
-                    {"day": "1, 1st  mon, LAST"},
-                    [
-                        "2026-01-01 00:00:00",
-                        "2026-01-05 00:00:00",
-                        "2026-01-31 00:00:00",
-                        "2026-02-01 00:00:00",
-                    ],
-                ),
-                (
-                    {"day": "last", "month": 2, "year": "2027-2028"},
-                    ["2027-02-28 00:00:00", "2028-02-29 00:00:00"],
-                ),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ({"day": "1st mon"}, ["2026-01-05 00:00:00", "2026-02-02 00:00:00", "2026-03-02 00:00:00"]),
+            ({"day": "1st thu"}, ["2026-01-01 00:00:00", "2026-02-05 00:00:00"]),
+            ({"day": "2nd TUE"}, ["2026-01-13 00:00:00", "2026-02-10 00:00:00"]),
+            ({"day": "3rd wed"}, ["2026-01-21 00:00:00", "2026-02-18 00:00:00"]),
+            ({"day": "4th sat"}, ["2026-01-24 00:00:00", "2026-02-28 00:00:00"]),
+            ({"day": "5th fri"}, ["2026-01-30 00:00:00", "2026-05-29 00:00:00", "2026-07-31 00:00:00"]),
+            ({"day": "last sun"}, ["2026-01-25 00:00:00", "2026-02-22 00:00:00", "2026-03-29 00:00:00"]),
+            ({"day": "last"}, ["2026-01-31 00:00:00", "2026-02-28 00:00:00", "2026-03-31 00:00:00"]),
+            ({"day": "1, 1st  mon, LAST"}, ["2026-01-01 00:00:00", "2026-01-05 00:00:00", "2026-01-31 00:00:00", "2026-02-01 00:00:00"]),
+            ({"day": "last", "month": 2, "year": "2027-2028"}, ["2027-02-28 00:00:00", "2028-02-29 00:00:00"]),
+        ])
+        # fmt: on
 
     def test_is_the_minimum_below_the_smallest_that_is_given_and_any_above(self):
         self.check(
@@ -1981,31 +1877,16 @@ class TestCronTriggerField(unittest.TestCase):
         )
 
     def test_must_hold_together_with_all_others(self):
-        self.check(
-            [
-                (
-                    {"day": 13, "day_of_week": "fri"},
-                    ["2026-02-13 00:00:00", "2026-03-13 00:00:00", "2026-11-13 00:00:00"],
-                ),
-                ({"week": 1, "day_of_week": "mon"}, ["2027-01-04 00:00:00", "2028-01-03 00:00:00"]),
-                (
-                    {"week": 53, "day_of_week": "sun"},
-                    ["2027-01-03 00:00:00", "2033-01-02 00:00:00"],
-                ),
-                (
-                    {"month": 2, "day": 29, "hour": 12},
-                    ["2028-02-29 12:00:00", "2032-02-29 12:00:00"],
-                ),
-                (
-                    {"month": 2, "day": 29, "day_of_week": "sun"},
-                    ["2032-02-29 00:00:00", "2060-02-29 00:00:00", "2088-02-29 00:00:00"],
-                ),
-                (
-                    {"month": 12, "day": 31, "hour": 23, "minute": 59, "second": 59},
-                    ["2026-12-31 23:59:59", "2027-12-31 23:59:59"],
-                ),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ({"day": 13, "day_of_week": "fri"}, ["2026-02-13 00:00:00", "2026-03-13 00:00:00", "2026-11-13 00:00:00"]),
+            ({"week": 1, "day_of_week": "mon"}, ["2027-01-04 00:00:00", "2028-01-03 00:00:00"]),
+            ({"week": 53, "day_of_week": "sun"}, ["2027-01-03 00:00:00", "2033-01-02 00:00:00"]),
+            ({"month": 2, "day": 29, "hour": 12}, ["2028-02-29 12:00:00", "2032-02-29 12:00:00"]),
+            ({"month": 2, "day": 29, "day_of_week": "sun"}, ["2032-02-29 00:00:00", "2060-02-29 00:00:00", "2088-02-29 00:00:00"]),
+            ({"month": 12, "day": 31, "hour": 23, "minute": 59, "second": 59}, ["2026-12-31 23:59:59", "2027-12-31 23:59:59"]),
+        ])
+        # fmt: on
 
     def test_knows_the_century_without_a_leap_day(self):
         trigger = CronTrigger(month=2, day=29, timezone="UTC")
@@ -2121,26 +2002,17 @@ class TestFromCrontab(unittest.TestCase):
                 )
 
     def test_has_five_fields_from_minute_to_weekday(self):
-        self.check(
-            [
-                ("* * * * *", "2026-01-01 00:00 00:01 00:02"),
-                ("30 8 * * *", "2026-01-01 08:30; 2026-01-02 08:30"),
-                (
-                    "*/20 9-10 * * *",
-                    "2026-01-01 09:00 09:20 09:40 10:00 10:20 10:40; 2026-01-02 09:00",
-                ),
-                ("0 0 1 */6 *", "2026-01-01 00:00; 2026-07-01 00:00; 2027-01-01 00:00"),
-                (
-                    "0 0 1 JAN,mar-Apr *",
-                    "2026-01-01 00:00; 2026-03-01 00:00; 2026-04-01 00:00; 2027-01-01 00:00",
-                ),
-                (
-                    "5/20 0,12 15 * *",
-                    "2026-01-15 00:05 00:25 00:45 12:05 12:25 12:45; 2026-02-15 00:05",
-                ),
-                ("  0   12\t* * *  ", "2026-01-01 12:00; 2026-01-02 12:00"),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ("* * * * *", "2026-01-01 00:00 00:01 00:02"),
+            ("30 8 * * *", "2026-01-01 08:30; 2026-01-02 08:30"),
+            ("*/20 9-10 * * *", "2026-01-01 09:00 09:20 09:40 10:00 10:20 10:40; 2026-01-02 09:00"),
+            ("0 0 1 */6 *", "2026-01-01 00:00; 2026-07-01 00:00; 2027-01-01 00:00"),
+            ("0 0 1 JAN,mar-Apr *", "2026-01-01 00:00; 2026-03-01 00:00; 2026-04-01 00:00; 2027-01-01 00:00"),
+            ("5/20 0,12 15 * *", "2026-01-15 00:05 00:25 00:45 12:05 12:25 12:45; 2026-02-15 00:05"),
+            ("  0   12\t* * *  ", "2026-01-01 12:00; 2026-01-02 12:00"),
+        ])
+        # fmt: on
 
     def test_may_have_the_second_as_a_sixth_field_in_front(self):
         self.check(
@@ -2152,57 +2024,33 @@ class TestFromCrontab(unittest.TestCase):
         )
 
     def test_counts_weekdays_from_sunday_which_is_also_seven(self):
-        self.check(
-            [
-                ("0 0 * * 0", "2026-01-04 00:00; 2026-01-11 00:00"),
-                ("0 0 * * 7", "2026-01-04 00:00; 2026-01-11 00:00"),
-                ("0 0 * * SUN", "2026-01-04 00:00; 2026-01-11 00:00"),
-                ("0 0 * * 1", "2026-01-05 00:00; 2026-01-12 00:00"),
-                (
-                    "0 0 * * 1-5",
-                    "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-05 00:00; 2026-01-06 00:00",
-                ),
-                (
-                    "0 0 * * 5-7",
-                    "2026-01-02 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-09 00:00",
-                ),
-                ("0 0 * * 0-1", "2026-01-04 00:00; 2026-01-05 00:00; 2026-01-11 00:00"),
-                ("0 0 * * sun-mon", "2026-01-04 00:00; 2026-01-05 00:00; 2026-01-11 00:00"),
-                ("0 0 * * sat-sun", "2026-01-03 00:00; 2026-01-04 00:00; 2026-01-10 00:00"),
-                (
-                    "0 0 * * 0-7",
-                    "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-05 00:00",
-                ),
-                (
-                    "0 0 * * */2",
-                    "2026-01-01 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-06 00:00; 2026-01-08 00:00",
-                ),
-                (
-                    "0 0 * * 1/2",
-                    "2026-01-02 00:00; 2026-01-04 00:00; 2026-01-05 00:00; 2026-01-07 00:00; 2026-01-09 00:00",
-                ),
-                ("0 0 * * mon,3,Fri", "2026-01-02 00:00; 2026-01-05 00:00; 2026-01-07 00:00"),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ("0 0 * * 0", "2026-01-04 00:00; 2026-01-11 00:00"),
+            ("0 0 * * 7", "2026-01-04 00:00; 2026-01-11 00:00"),
+            ("0 0 * * SUN", "2026-01-04 00:00; 2026-01-11 00:00"),
+            ("0 0 * * 1", "2026-01-05 00:00; 2026-01-12 00:00"),
+            ("0 0 * * 1-5", "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-05 00:00; 2026-01-06 00:00"),
+            ("0 0 * * 5-7", "2026-01-02 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-09 00:00"),
+            ("0 0 * * 0-1", "2026-01-04 00:00; 2026-01-05 00:00; 2026-01-11 00:00"),
+            ("0 0 * * sun-mon", "2026-01-04 00:00; 2026-01-05 00:00; 2026-01-11 00:00"),
+            ("0 0 * * sat-sun", "2026-01-03 00:00; 2026-01-04 00:00; 2026-01-10 00:00"),
+            ("0 0 * * 0-7", "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-05 00:00"),
+            ("0 0 * * */2", "2026-01-01 00:00; 2026-01-03 00:00; 2026-01-04 00:00; 2026-01-06 00:00; 2026-01-08 00:00"),
+            ("0 0 * * 1/2", "2026-01-02 00:00; 2026-01-04 00:00; 2026-01-05 00:00; 2026-01-07 00:00; 2026-01-09 00:00"),
+            ("0 0 * * mon,3,Fri", "2026-01-02 00:00; 2026-01-05 00:00; 2026-01-07 00:00"),
+        ])
+        # fmt: on
 
     def test_runs_on_either_day_where_neither_begins_with_a_star(self):
-        self.check(
-            [
-                (
-                    "0 0 13 * fri",
-                    "2026-01-02 00:00; 2026-01-09 00:00; 2026-01-13 00:00; 2026-01-16 00:00",
-                ),
-                ("0 0 1-31 * fri", "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-03 00:00"),
-                (
-                    "0 0 L * mon",
-                    "2026-01-05 00:00; 2026-01-12 00:00; 2026-01-19 00:00; 2026-01-26 00:00; 2026-01-31 00:00",
-                ),
-                (
-                    "0 0 13 2 5L",
-                    "2026-02-13 00:00; 2026-02-27 00:00; 2027-02-13 00:00; 2027-02-26 00:00",
-                ),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ("0 0 13 * fri", "2026-01-02 00:00; 2026-01-09 00:00; 2026-01-13 00:00; 2026-01-16 00:00"),
+            ("0 0 1-31 * fri", "2026-01-01 00:00; 2026-01-02 00:00; 2026-01-03 00:00"),
+            ("0 0 L * mon", "2026-01-05 00:00; 2026-01-12 00:00; 2026-01-19 00:00; 2026-01-26 00:00; 2026-01-31 00:00"),
+            ("0 0 13 2 5L", "2026-02-13 00:00; 2026-02-27 00:00; 2027-02-13 00:00; 2027-02-26 00:00"),
+        ])
+        # fmt: on
 
     def test_runs_on_days_that_are_both_where_one_begins_with_a_star(self):
         self.check(
@@ -2215,31 +2063,22 @@ class TestFromCrontab(unittest.TestCase):
         )
 
     def test_names_days_by_what_month_it_is(self):
-        self.check(
-            [
-                (
-                    "0 0 L * *",
-                    "2026-01-31 00:00; 2026-02-28 00:00; 2026-03-31 00:00; 2026-04-30 00:00",
-                ),
-                ("0 0 l 2 *", "2026-02-28 00:00; 2027-02-28 00:00; 2028-02-29 00:00"),
-                ("0 0 1,L * *", "2026-01-01 00:00; 2026-01-31 00:00; 2026-02-01 00:00"),
-                (
-                    "0 0 LW * *",
-                    "2026-01-30 00:00; 2026-02-27 00:00; 2026-03-31 00:00; 2026-04-30 00:00; 2026-05-29 00:00",
-                ),
-                ("0 0 * * 5L", "2026-01-30 00:00; 2026-02-27 00:00"),
-                ("0 0 * * friL", "2026-01-30 00:00; 2026-02-27 00:00"),
-                ("0 0 * * 0L", "2026-01-25 00:00; 2026-02-22 00:00"),
-                ("0 0 * * 7L", "2026-01-25 00:00; 2026-02-22 00:00"),
-                ("0 0 * * mon#2", "2026-01-12 00:00; 2026-02-09 00:00"),
-                (
-                    "0 0 * * MON#1,fri#5",
-                    "2026-01-05 00:00; 2026-01-30 00:00; 2026-02-02 00:00; 2026-03-02 00:00",
-                ),
-                ("0 0 * * 0#1", "2026-01-04 00:00; 2026-02-01 00:00"),
-                ("0 0 * * 7#1", "2026-01-04 00:00; 2026-02-01 00:00"),
-            ]
-        )
+        # fmt: off
+        self.check([
+            ("0 0 L * *", "2026-01-31 00:00; 2026-02-28 00:00; 2026-03-31 00:00; 2026-04-30 00:00"),
+            ("0 0 l 2 *", "2026-02-28 00:00; 2027-02-28 00:00; 2028-02-29 00:00"),
+            ("0 0 1,L * *", "2026-01-01 00:00; 2026-01-31 00:00; 2026-02-01 00:00"),
+            ("0 0 LW * *", "2026-01-30 00:00; 2026-02-27 00:00; 2026-03-31 00:00; 2026-04-30 00:00; 2026-05-29 00:00"),
+            ("0 0 * * 5L", "2026-01-30 00:00; 2026-02-27 00:00"),
+            ("0 0 * * friL", "2026-01-30 00:00; 2026-02-27 00:00"),
+            ("0 0 * * 0L", "2026-01-25 00:00; 2026-02-22 00:00"),
+            ("0 0 * * 7L", "2026-01-25 00:00; 2026-02-22 00:00"),
+            ("0 0 * * mon#2", "2026-01-12 00:00; 2026-02-09 00:00"),
+            ("0 0 * * MON#1,fri#5", "2026-01-05 00:00; 2026-01-30 00:00; 2026-02-02 00:00; 2026-03-02 00:00"),
+            ("0 0 * * 0#1", "2026-01-04 00:00; 2026-02-01 00:00"),
+            ("0 0 * * 7#1", "2026-01-04 00:00; 2026-02-01 00:00"),
+        ])
+        # fmt: on
 
     def test_may_be_a_name(self):
         self.check(
@@ -2261,6 +2100,7 @@ class TestFromCrontab(unittest.TestCase):
         takes = {**TestCronTriggerField.TAKES, "day": day, "day_of_week": weekday}
         count = "fields; a crontab line has five, minute hour day month weekday, or six, with the second first"
         names = "not a known name; the names are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly"
+        # fmt: off
         rows = [
             ("", f"ValueError: expression='': 0 {count}"),
             ("* * * *", f"ValueError: expression='* * * *': 4 {count}"),
@@ -2277,31 +2117,22 @@ class TestFromCrontab(unittest.TestCase):
             ("0 0 ? * *", f"ValueError: day='?': '?' is not understood; {day}"),
             ("0 0 * 13 *", f"ValueError: month='13': 13 is more than 12; {takes['month']}"),
             ("* * * * 8", f"ValueError: day_of_week='8': 8 is more than 7; {weekday}"),
-            (
-                "* * * * fri-mon",
-                f"ValueError: day_of_week='fri-mon': 'fri-mon' runs backwards, write fri-sun,sun-mon; {weekday}",
-            ),
-            (
-                "* * * * mon#6",
-                f"ValueError: day_of_week='mon#6': 'mon#6' is not understood; {weekday}",
-            ),
+            ("* * * * fri-mon", f"ValueError: day_of_week='fri-mon': 'fri-mon' runs backwards, write fri-sun,sun-mon; {weekday}"),
+            ("* * * * mon#6", f"ValueError: day_of_week='mon#6': 'mon#6' is not understood; {weekday}"),
             ("* * * * L", f"ValueError: day_of_week='L': 'l' is not understood; {weekday}"),
-            (
-                5,
-                "TypeError: expression=5: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'",
-            ),
-            (
-                None,
-                "TypeError: expression=None: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'",
-            ),
+            (5, "TypeError: expression=5: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'"),
+            (None, "TypeError: expression=None: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'"),
         ]
+        # fmt: on
         for expression, expected in rows:
             with self.subTest(expression):
                 self.assertEqual(complaint(from_crontab, expression), expected)
 
 
 class TestCronTriggerAtAClockChange(unittest.TestCase):
-    """Skipped local times run once after the gap, repeated ones once; with a wildcard, whatever the wall clock shows."""
+    """Skipped local times run once after the gap, repeated ones once; with a wildcard, whatever the
+    wall clock shows.
+    """
 
     def test_runs_at_exactly_the_times_of_the_table(self):
         for name, zone, expression, start, end, runs in CLOCK_CHANGES:
@@ -2314,12 +2145,10 @@ class TestCronTriggerAtAClockChange(unittest.TestCase):
     def test_does_not_depend_on_what_another_trigger_of_the_zone_was_asked_before(self):
         far = from_crontab("10 1 26 10 *", timezone="Europe/Paris")
         first_of_two = from_crontab("15 2 * * *", timezone="Europe/Paris")
-        far.get_next_trigger_time(
-            None, at("2026-06-01")
-        )  # which looks at the days around 26 October, and remembers them
-        repeated = first_of_two.get_next_trigger_time(
-            None, at("2026-10-25 01:12")
-        )  # 02:12 for the second time
+        # Which looks at the days around 26 October, and remembers them.
+        far.get_next_trigger_time(None, at("2026-06-01"))
+        # 02:12 for the second time.
+        repeated = first_of_two.get_next_trigger_time(None, at("2026-10-25 01:12"))
         self.assertEqual(repeated, at("2026-10-26 01:15"))
 
     def test_runs_at_the_same_times_in_keyword_form(self):
@@ -2361,7 +2190,8 @@ class TestCronTriggerAtAClockChange(unittest.TestCase):
                 )
 
     def test_is_one_that_seconds_take_part_in(self):
-        rows = [  # 02:00-03:00 does not exist in Paris on 2026-03-29; it is there twice on 2026-10-25
+        # 02:00-03:00 does not exist in Paris on 2026-03-29; it is there twice on 2026-10-25.
+        rows = [
             ("30 0 2 * * *", "2026-03-29 00:00", "2026-03-29 04:00", ["2026-03-29 01:00"]),
             ("*/30 0 2 * * *", "2026-03-29 00:00", "2026-03-29 04:00", []),
             ("30 0 2 * * *", "2026-10-24 23:00", "2026-10-25 04:00", ["2026-10-25 00:00:30"]),
@@ -2384,7 +2214,8 @@ class TestCronTriggerAtAClockChange(unittest.TestCase):
                 )
 
     def test_answers_the_same_whatever_was_asked_before(self):
-        # 06:00 UTC is the change; the half hour after it comes a second time, so the run of the fifth of November has been at 05:30
+        # 06:00 UTC is the change; the half hour after it comes a second time, so the run of the
+        # fifth of November has been at 05:30
         now = at("2017-11-05 06:25")
         asked_before = (
             "2017-11-05 05:00",
@@ -2418,10 +2249,14 @@ class TestCronTriggerAtAClockChange(unittest.TestCase):
 
 
 class Reference:
-    """The rule again, slow and plain: what the wall clock of a zone shows, step by step, and which fields it then matches."""
+    """The rule again, slow and plain: what the wall clock of a zone shows, step by step, and which
+    fields it then matches.
+    """
 
     def __init__(self, zone: str, start: str, steps: int, step: int) -> None:
-        self.shown = []  # (instant, wall time, whether the wall clock was there before, wall times that it has just left out)
+        # (instant, wall time, whether the wall clock was there before, wall times that it has just
+        # left out).
+        self.shown = []
         every, place = timedelta(seconds=step), zoneinfo.ZoneInfo(zone)
         highest = last = None
         for number in range(steps):
@@ -2485,7 +2320,8 @@ def random_field(chance: random.Random, low: int, high: int, around: int) -> tup
     )
 
 
-CHANGES = [  # zone, two days that hold a change (UTC), the hour and the day in which it is on the wall clock
+# Zone, two days that hold a change (UTC), the hour and the day in which it is on the wall clock.
+CHANGES = [
     ("Europe/Paris", "2026-03-28 06:00", 2, 29),
     ("Europe/Paris", "2026-10-24 06:00", 2, 25),
     ("America/New_York", "2026-03-07 12:00", 2, 8),
@@ -2506,7 +2342,9 @@ CHANGES = [  # zone, two days that hold a change (UTC), the hour and the day in 
 
 
 class TestCronTriggerAtRandom(unittest.TestCase):
-    """Compared with a walk over every minute, or second, which looks only at what the wall clock shows."""
+    """Compared with a walk over every minute, or second, which looks only at what the wall clock
+    shows.
+    """
 
     def compare(
         self,
@@ -2529,9 +2367,8 @@ class TestCronTriggerAtRandom(unittest.TestCase):
                 found.append(moment.astimezone(UTC))
                 moment = trigger.get_next_trigger_time(moment, earliest)
             self.assertEqual(found, expected, f"{expression!r} in {zone} from {earliest}")
-            now = reference.shown[steps // 8 + number * 997 % (steps - steps // 8)][
-                0
-            ]  # and from anywhere in between
+            # And from anywhere in between.
+            now = reference.shown[steps // 8 + number * 997 % (steps - steps // 8)][0]
             following = next((instant for instant in expected if instant >= now), None)
             if following is not None:
                 moment = trigger.get_next_trigger_time(None, now)
@@ -2598,22 +2435,16 @@ class TestCronTriggerAtRandom(unittest.TestCase):
 
 class TestTriggerOfAJob(VirtualTimeTestCase):
     async def test_is_given_by_name_by_instance_or_not_at_all(self):
+        # fmt: off
         table = [
             ((None, {}), "date[now]", "2026-01-01 00:00:00+00:00"),
-            (
-                ("date", {"run_at": "2026-02-01 03:00"}),
-                "date[2026-02-01 03:00:00]",
-                "2026-02-01 03:00:00+00:00",
-            ),
+            (("date", {"run_at": "2026-02-01 03:00"}), "date[2026-02-01 03:00:00]", "2026-02-01 03:00:00+00:00"),
             (("interval", {"minutes": 2}), "interval[0:02:00]", "2026-01-01 00:02:00+00:00"),
             (("cron", {"hour": 8}), "cron[hour='8']", "2026-01-01 08:00:00+00:00"),
             ((asyncz.CronTrigger(hour=9), {}), "cron[hour='9']", "2026-01-01 09:00:00+00:00"),
-            (
-                (asyncz.CronTrigger.from_crontab("0 7 * * *", timezone="Asia/Tokyo"), {}),
-                None,
-                "2026-01-02 07:00:00+09:00",
-            ),
+            ((asyncz.CronTrigger.from_crontab("0 7 * * *", timezone="Asia/Tokyo"), {}), None, "2026-01-02 07:00:00+09:00"),
         ]
+        # fmt: on
         for (trigger, options), shown, following in table:
             with self.subTest(following):
                 job = self.scheduler.add_job(nothing, trigger, **options)
@@ -2989,24 +2820,14 @@ class TestArgsAndKwargsOfAJob(VirtualTimeTestCase):
 
         where = "do not fit TestArgsAndKwargsOfAJob.test_that_do_not_fit_are_refused_with_the_name_of_the_parameter.<locals>.report(name, *, loud=False)"
         hint = "give what it takes as args=[…] or kwargs={…}"
+        # fmt: off
         table = [
             ([], {}, f"args=(), kwargs={{}}: {where}: missing a required argument: 'name'; {hint}"),
-            (
-                ["a", "b"],
-                {},
-                f"args=('a', 'b'), kwargs={{}}: {where}: too many positional arguments; {hint}",
-            ),
-            (
-                ["a"],
-                {"loudd": 1},
-                f"args=('a',), kwargs={{'loudd': 1}}: {where}: got an unexpected keyword argument 'loudd'; {hint}",
-            ),
-            (
-                ["a"],
-                {"name": 1},
-                f"args=('a',), kwargs={{'name': 1}}: {where}: multiple values for argument 'name'; {hint}",
-            ),
+            (["a", "b"], {}, f"args=('a', 'b'), kwargs={{}}: {where}: too many positional arguments; {hint}"),
+            (["a"], {"loudd": 1}, f"args=('a',), kwargs={{'loudd': 1}}: {where}: got an unexpected keyword argument 'loudd'; {hint}"),
+            (["a"], {"name": 1}, f"args=('a',), kwargs={{'name': 1}}: {where}: multiple values for argument 'name'; {hint}"),
         ]
+        # fmt: on
         for args, kwargs, expected in table:
             with self.subTest(args=args, kwargs=kwargs):
                 self.assertEqual(
@@ -3034,26 +2855,15 @@ class TestArgsAndKwargsOfAJob(VirtualTimeTestCase):
 
 class TestOptionsOfAJob(VirtualTimeTestCase):
     async def test_that_make_no_sense_are_refused(self):
+        # fmt: off
         table = [
-            (
-                {"id": ""},
-                "TypeError: id='': not an id; give a string that is not empty, or nothing for a random one",
-            ),
-            (
-                {"id": 5},
-                "TypeError: id=5: not an id; give a string that is not empty, or nothing for a random one",
-            ),
+            ({"id": ""}, "TypeError: id='': not an id; give a string that is not empty, or nothing for a random one"),
+            ({"id": 5}, "TypeError: id=5: not an id; give a string that is not empty, or nothing for a random one"),
             ({"name": 5}, "TypeError: name=5: not a name; give a string that is not empty"),
             ({"args": 5}, "TypeError: args=5: not a list of arguments; write args=[5]"),
             ({"args": "ab"}, "TypeError: args='ab': not a list of arguments; write args=['ab']"),
-            (
-                {"kwargs": [1]},
-                "TypeError: kwargs=[1]: not a dictionary with names as keys; write kwargs={'name': value}",
-            ),
-            (
-                {"kwargs": {1: 2}},
-                "TypeError: kwargs={1: 2}: not a dictionary with names as keys; write kwargs={'name': value}",
-            ),
+            ({"kwargs": [1]}, "TypeError: kwargs=[1]: not a dictionary with names as keys; write kwargs={'name': value}"),
+            ({"kwargs": {1: 2}}, "TypeError: kwargs={1: 2}: not a dictionary with names as keys; write kwargs={'name': value}"),
             ({"coalesce": 1}, "TypeError: coalesce=1: not True or False"),
             ({"max_instances": 0}, "ValueError: max_instances=0: not a whole number from 1"),
             ({"max_instances": True}, "ValueError: max_instances=True: not a whole number from 1"),
@@ -3070,13 +2880,11 @@ class TestOptionsOfAJob(VirtualTimeTestCase):
                 {"mistrigger_grace_time": float("nan")},
                 "ValueError: mistrigger_grace_time=nan: not a number of seconds above 0; give None for however late",
             ),
-            (
-                {"executor": None},
-                "TypeError: alias=None: not an alias; give a string such as 'default'",
-            ),
+            ({"executor": None}, "TypeError: alias=None: not an alias; give a string such as 'default'"),
             ({"store": 7}, "TypeError: alias=7: not an alias; give a string such as 'default'"),
             ({"replace_existing": "yes"}, "TypeError: replace_existing='yes': not True or False"),
         ]
+        # fmt: on
         for options, expected in table:
             with self.subTest(options):
                 self.assertEqual(complaint(self.scheduler.add_job, nothing, **options), expected)
@@ -3120,39 +2928,21 @@ class TestOptionsOfAJob(VirtualTimeTestCase):
         self.assertEqual(kept, (60.0, 3, False, "n", "i", "default", "default", True))
 
     async def test_that_do_not_exist_are_answered_with_the_nearest(self):
+        # fmt: off
         table = [
-            (
-                "interval",
-                {"minute": 5},
-                "minute: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?",
-            ),
-            (
-                "cron",
-                {"hours": 5},
-                "hours: add_job with the trigger 'cron' has no such argument; did you mean 'hour'?",
-            ),
+            ("interval", {"minute": 5}, "minute: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?"),
+            ("cron", {"hours": 5}, "hours: add_job with the trigger 'cron' has no such argument; did you mean 'hour'?"),
             (
                 "date",
                 {"max_instance": 5},
                 "max_instance: add_job with the trigger 'date' has no such argument; did you mean 'max_instances'?",
             ),
             ("date", {"zzzzzz": 5}, "zzzzzz: add_job with the trigger 'date' has no such argument"),
-            (
-                None,
-                {"seconds": 5},
-                "seconds: an argument of the trigger interval; write trigger='interval'",
-            ),
-            (
-                None,
-                {"jitter": 5},
-                "jitter: an argument of the trigger interval and cron; write trigger='interval'",
-            ),
-            (
-                asyncz.IntervalTrigger(minutes=1),
-                {"minutes": 5},
-                "minutes: add_job with a trigger instance has no such argument",
-            ),
+            (None, {"seconds": 5}, "seconds: an argument of the trigger interval; write trigger='interval'"),
+            (None, {"jitter": 5}, "jitter: an argument of the trigger interval and cron; write trigger='interval'"),
+            (asyncz.IntervalTrigger(minutes=1), {"minutes": 5}, "minutes: add_job with a trigger instance has no such argument"),
         ]
+        # fmt: on
         for trigger, options, expected in table:
             with self.subTest(trigger=str(trigger), options=options):
                 said = complaint(self.scheduler.add_job, nothing, trigger, **options)
@@ -3216,7 +3006,8 @@ class TestJob(VirtualTimeTestCase):
 
 
 # === Runs ===
-# How many runs are made of those that were missed: coalescing and the grace time, for a few and for a year.
+# How many runs are made of those that were missed: coalescing and the grace time, for a few and for
+# a year.
 
 
 CALLS: list[Any] = []
@@ -3249,7 +3040,9 @@ class EverySecond(asyncz.BaseTrigger):
 
 class TestCoalesceAndGraceTime(VirtualTimeTestCase):
     async def outcome(self, late, **options):
-        """Let a job of every minute be due from 00:01 to 00:10, look at it `late` seconds after 00:10, and return what happened."""
+        """Let a job of every minute be due from 00:01 to 00:10, look at it `late` seconds after
+        00:10, and return what happened.
+        """
         scheduler, events = self.make_scheduler(), []
         self.clock.set(at(self.START))
         scheduler.add_listener(
@@ -3406,7 +3199,9 @@ class TestCoalesceOverAYear(VirtualTimeTestCase):
         self.assertEqual(str(job.next_run_time), "2027-01-01 00:00:01+00:00")
 
     async def walk(self, fn, heard, trigger):
-        """Run a year without a grace time until `heard` is done; return by how much memory grew, and how long the loop was ever blocked."""
+        """Run a year without a grace time until `heard` is done; return by how much memory grew,
+        and how long the loop was ever blocked.
+        """
         import tracemalloc
 
         await self.pause_for_a_year(fn, trigger, coalesce=False)
@@ -3492,9 +3287,8 @@ class TestCoalesceOverAYear(VirtualTimeTestCase):
             count, deadline = len(runs), time.monotonic() + 0.2
             while time.monotonic() < deadline:
                 await asyncio.sleep(0)
-            self.assertLessEqual(
-                len(runs), count + 1
-            )  # the one that was in progress may be counted now
+            # The one that was in progress may be counted now.
+            self.assertLessEqual(len(runs), count + 1)
         finally:
             trigger.is_over = True
 
@@ -3683,31 +3477,21 @@ class TestRecordOfAJob(unittest.TestCase):
             self.assertEqual(scheduler.get_jobs(), [])
 
     def test_keeps_every_trigger(self):
+        # fmt: off
         triggers = [
             DateTrigger("2026-01-02 03:04"),
             DateTrigger(datetime(2026, 1, 2, tzinfo=UTC), timezone="Asia/Kolkata"),
             IntervalTrigger(hours=2),
-            IntervalTrigger(
-                seconds=0.5,
-                start_at="2026-01-01",
-                end_at=date(2030, 1, 1),
-                timezone="UTC",
-                jitter=3,
-            ),
+            IntervalTrigger(seconds=0.5, start_at="2026-01-01", end_at=date(2030, 1, 1), timezone="UTC", jitter=3),
             CronTrigger(day="last sun", hour="*/2", jitter=1.5),
             CronTrigger(minute=5, timezone=timezone(timedelta(hours=5, minutes=30))),
             CronTrigger.from_crontab("0 9 * * 5L", timezone="America/New_York"),
             CronTrigger(minute=5, timezone=SYSTEM_ZONE),
-            AndTrigger(
-                [
-                    CronTrigger(hour=8),
-                    OrTrigger([CronTrigger(day=1), IntervalTrigger(days=1, timezone="UTC")]),
-                ],
-                jitter=2,
-            ),
+            AndTrigger([CronTrigger(hour=8), OrTrigger([CronTrigger(day=1), IntervalTrigger(days=1, timezone="UTC")])], jitter=2),
             Sunrise("Paris"),
             EveryNthHour(3),
         ]
+        # fmt: on
         now = at("2026-11-23 12:00")
         for trigger in triggers:
             with self.subTest(repr(trigger)):
@@ -3749,36 +3533,23 @@ class TestRecordOfAJob(unittest.TestCase):
     def test_that_is_hostile_runs_nothing(self):
         job = self.scheduler.add_job(print, "interval", hours=1, id="a")
         good = self.codec.encode(job)
+        # fmt: off
         table = [
             ("", "JSONDecodeError"),
             ("5", "not a record"),
             (good.replace('"v": 1', '"v": 99'), "version 99"),
             (good.replace('"id": "a"', '"id": "b"'), "it is of another job"),
-            (
-                good.replace('"type": "interval"', '"type": "os:system"'),
-                "the trigger type 'os:system' is not known",
-            ),
+            (good.replace('"type": "interval"', '"type": "os:system"'), "the trigger type 'os:system' is not known"),
             (good.replace('"seconds": 3600', '"seconds": -1'), "ValueError: IntervalTrigger"),
             (good.replace('"seconds": 3600', '"secnods": 1'), "TypeError"),
-            (
-                good.replace('"args": []', '"args": [{"$object": "os:system"}]'),
-                "the tag '$object' is not known",
-            ),
-            (
-                good.replace('"args": []', '"args": ' + "[" * 100_000),
-                "nested too deeply|JSONDecodeError|RecursionError",
-            ),
+            (good.replace('"args": []', '"args": [{"$object": "os:system"}]'), "the tag '$object' is not known"),
+            (good.replace('"args": []', '"args": ' + "[" * 100_000), "nested too deeply|JSONDecodeError|RecursionError"),
             (good.replace('"coalesce": true', '"coalesce": 5'), "TypeError: coalesce=5"),
-            (
-                good.replace('"coalesce": true, ', ""),
-                "fields that are missing, or not known to this version: 'coalesce'",
-            ),
-            (
-                good.replace('"coalesce": true', '"coalesce": true, "shell": "rm"'),
-                "not known to this version: 'shell'",
-            ),
+            (good.replace('"coalesce": true, ', ""), "fields that are missing, or not known to this version: 'coalesce'"),
+            (good.replace('"coalesce": true', '"coalesce": true, "shell": "rm"'), "not known to this version: 'shell'"),
             ("0" * 64 + " " + good, "it is signed, and this store has no secret"),
         ]
+        # fmt: on
         for text, expected in table:
             with self.subTest(expected):
                 self.assertRegex(
@@ -4114,9 +3885,8 @@ class TestMemoryStore(StoreContract, VirtualTimeTestCase):
     async def test_that_was_left_for_another_one_does_not_hold_up_the_loop(self):
         self.add("a")
         await self.scheduler.shutdown()
-        self.scheduler.configure(
-            stores={"default": asyncz.MemoryStore()}
-        )  # the job moves on to this one
+        # The job moves on to this one.
+        self.scheduler.configure(stores={"default": asyncz.MemoryStore()})
         self.scheduler.start()
         await asyncio.sleep(61)
         other = self.make_scheduler(stores={"default": self.store})
@@ -4350,7 +4120,8 @@ class TestBaseStoreThatIsSlow(RealTimeTestCase):
 
 
 # === Shared stores ===
-# What stores that several schedulers share keep to beside that: the runs of others, leases, records that can't be read.
+# What stores that several schedulers share keep to beside that: the runs of others, leases, records
+# that can't be read.
 
 
 class SharedStoreContract(StoreContract):
@@ -4474,9 +4245,9 @@ class SharedStoreContract(StoreContract):
             self.assertEqual(RUNS, expected)
 
     async def test_takes_over_a_run_that_had_not_begun(self):
-        self.add(
-            "a", max_instances=2
-        )  # or whether 00:03 is at the limit depends on which thread sees first that the lease ran out
+        # Or whether 00:03 is at the limit depends on which thread sees first that the lease ran
+        # out.
+        self.add("a", max_instances=2)
         self.add("grace", max_instances=2, mistrigger_grace_time=30)
         await asyncio.sleep(59)
         self.scheduler.pause()
@@ -4563,9 +4334,8 @@ class SharedStoreContract(StoreContract):
         )
         self.assertEqual(len(logs.output), 1)
         other.resume()
-        logging.disable(
-            logging.ERROR
-        )  # whether the first sees it again, before the other claims it, is a matter of luck
+        # Whether the first sees it again, before the other claims it, is a matter of luck.
+        logging.disable(logging.ERROR)
         self.addCleanup(logging.disable, logging.NOTSET)
         await asyncio.sleep(20)
         self.assertEqual(RUNS, ["a"] * 3)
@@ -4626,7 +4396,9 @@ class SharedStoreContract(StoreContract):
         self.assertEqual(self.store.unreadable(), [])
 
     def set_text(self, job_id, text):
-        """Put a text into the place of a job's record, as somebody with another version or a broken disk does."""
+        """Put a text into the place of a job's record, as somebody with another version or a broken
+        disk does.
+        """
         row = row_of(self.store, job_id)
         self.apply_as("x", ("put", job_id, row.revision, f"{row.revision}+", row.next_us, text))
 
@@ -4811,32 +4583,25 @@ class SharedStoreContract(StoreContract):
         await scheduler.shutdown()
 
     async def test_checks_its_options(self):
+        # fmt: off
         table = [
             ({"lease": 0}, "ValueError: lease=0: not a number of seconds above 0"),
-            (
-                {"poll_interval": "1"},
-                "ValueError: poll_interval='1': not a number of seconds above 0",
-            ),
-            (
-                {"secret": 5},
-                "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first",
-            ),
-            (
-                {"secret": [b""]},
-                "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first",
-            ),
+            ({"poll_interval": "1"}, "ValueError: poll_interval='1': not a number of seconds above 0"),
+            ({"secret": 5}, "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first"),
+            ({"secret": [b""]}, "TypeError: secret: not a secret (it is not shown here); give bytes, or a list of bytes, the newest first"),
             (
                 {"serializer": 5},
                 "TypeError: serializer=5: not a serializer; give an object with dumps and loads, such as the module pickle",
             ),
         ]
+        # fmt: on
         for options, expected in table:
             self.assertEqual(complaint(self.make_store, **options), expected)
 
 
 # === SQLite ===
-# The same in a file, and what a slow file, a blocked loop and a second scheduler may not do. What needs a process is
-# in the room Programs.
+# The same in a file, and what a slow file, a blocked loop and a second scheduler may not do. What
+# needs a process is in the room Programs.
 
 
 class TestSQLiteStore(SharedStoreContract, VirtualTimeTestCase):
@@ -4972,7 +4737,8 @@ class TestSQLiteStoreOfTwoSchedulers(unittest.TestCase):
 
 
 # === Executors ===
-# Where functions are called: on the loop, in threads, in processes, in place, and by an executor of the user's own.
+# Where functions are called: on the loop, in threads, in processes, in place, and by an executor of
+# the user's own.
 
 
 class InPlace(asyncz.BaseExecutor):
@@ -5038,9 +4804,8 @@ class TestBaseExecutor(ExecutorTestCase):
             asyncz.ThreadPoolExecutor(2),
         ):
             with self.subTest(type(executor).__name__):
-                self.assertEqual(
-                    await self.result(executor), 42
-                )  # a TimeoutError means that the result was lost
+                # A TimeoutError means that the result was lost.
+                self.assertEqual(await self.result(executor), 42)
         self.assertEqual((CountingThreads.count, CountingTasks.count), (1, 1))
         self.assertEqual(await self.result(CountingTasks(), double_soon), 42)
 
@@ -5295,23 +5060,15 @@ class TestConfigure(VirtualTimeTestCase):
         self.assertEqual(flat, before)
 
     async def test_names_what_is_wrong(self):
+        # fmt: off
         table = [
-            (
-                {"asyncz.timezon": "UTC"},
-                "ValueError: asyncz.timezon: no such option; did you mean 'timezone'?; there are ",
-            ),
-            (
-                {"timezone": "UTC"},
-                "ValueError: timezone: without the prefix; write 'asyncz.timezone', or pass prefix=''",
-            ),
+            ({"asyncz.timezon": "UTC"}, "ValueError: asyncz.timezon: no such option; did you mean 'timezone'?; there are "),
+            ({"timezone": "UTC"}, "ValueError: timezone: without the prefix; write 'asyncz.timezone', or pass prefix=''"),
             (
                 {"asyncz.stores.a": {"type": "memroy"}},
                 "ValueError: stores.a: type='memroy': no such store; did you mean 'memory'?; there are ",
             ),
-            (
-                {"asyncz.executors.a": {"type": "debug", "x": 1}},
-                "ValueError: executors.a: x=1: no such option",
-            ),
+            ({"asyncz.executors.a": {"type": "debug", "x": 1}}, "ValueError: executors.a: x=1: no such option"),
             (
                 {"asyncz.executors.a": {"type": "threadpool", "max_workers": "many"}},
                 "ValueError: executors.a: max_workers='many': not understood; give int",
@@ -5320,13 +5077,11 @@ class TestConfigure(VirtualTimeTestCase):
                 {"asyncz.executors.a": {"class": "json:JSONDecoder"}},
                 "TypeError: executors.a: class='json:JSONDecoder': not a subclass of BaseExecutor",
             ),
-            (
-                {"asyncz.job_defaults.coalesc": "1"},
-                "TypeError: coalesc: job_defaults has no such argument; did you mean 'coalesce'?",
-            ),
+            ({"asyncz.job_defaults.coalesc": "1"}, "TypeError: coalesc: job_defaults has no such argument; did you mean 'coalesce'?"),
             ({"asyncz.logger": 5}, "TypeError: logger=5: not a logger; give one, or its name"),
             ({"asyncz.event_loop": 5}, "TypeError: event_loop=5: not an event loop; "),
         ]
+        # fmt: on
         for config, expected in table:
             with self.subTest(config):
                 said = complaint(asyncz.AsyncIOScheduler, config)
@@ -5500,7 +5255,8 @@ class TestConfigure(VirtualTimeTestCase):
 
 
 # === Registry ===
-# The jobs of a scheduler: how they are added, replaced, changed, listed; before the start as after it.
+# The jobs of a scheduler: how they are added, replaced, changed, listed; before the start as after
+# it.
 
 
 def described(job):
@@ -5659,48 +5415,26 @@ class TestReplaceExisting(VirtualTimeTestCase):
 
 
 class TestBeforeStart(VirtualTimeTestCase):
+    # fmt: off
     OPERATIONS = {
         "add": lambda s: s.add_job(nothing, "interval", minutes=1, id="new"),
-        "add at a time": lambda s: s.add_job(
-            nothing, "interval", minutes=1, id="new", next_run_time="2026-01-05"
-        ),
-        "add now": lambda s: s.add_job(
-            nothing, "interval", minutes=1, id="new", next_run_time="now"
-        ),
-        "add paused": lambda s: s.add_job(
-            nothing, "interval", minutes=1, id="new", next_run_time=None
-        ),
-        "add what is over": lambda s: described(
-            s.add_job(nothing, "interval", minutes=1, end_at="2025-01-01", id="new")
-        ),
+        "add at a time": lambda s: s.add_job(nothing, "interval", minutes=1, id="new", next_run_time="2026-01-05"),
+        "add now": lambda s: s.add_job(nothing, "interval", minutes=1, id="new", next_run_time="now"),
+        "add paused": lambda s: s.add_job(nothing, "interval", minutes=1, id="new", next_run_time=None),
+        "add what is over": lambda s: described(s.add_job(nothing, "interval", minutes=1, end_at="2025-01-01", id="new")),
         "add an id that is there": lambda s: s.add_job(nothing, id="tick"),
-        "replace": lambda s: s.add_job(
-            double, "cron", minute=5, args=[1], id="tick", replace_existing=True
-        ),
-        "update options": lambda s: s.update_job(
-            "tick",
-            name="other",
-            coalesce=False,
-            max_instances=4,
-            mistrigger_grace_time=5,
-            kwargs={},
-        ),
+        "replace": lambda s: s.add_job(double, "cron", minute=5, args=[1], id="tick", replace_existing=True),
+        "update options": lambda s: s.update_job("tick", name="other", coalesce=False, max_instances=4, mistrigger_grace_time=5, kwargs={}),
         "update the function": lambda s: s.update_job("tick", fn=double, args=[5]),
         "update arguments alone": lambda s: s.update_job("noon", args=[7]),
         "update arguments that do not fit": lambda s: s.update_job("noon", args=[7, 8]),
         "update the function, its arguments do not fit": lambda s: s.update_job("noon", fn=nothing),
         "update the trigger": lambda s: s.update_job("tick", trigger=asyncz.CronTrigger(minute=7)),
         "update the trigger by name": lambda s: s.update_job("tick", trigger="date"),
-        "update the trigger of a paused job": lambda s: s.update_job(
-            "idle", trigger=asyncz.CronTrigger(minute=7)
-        ),
-        "update the next run time": lambda s: s.update_job(
-            "tick", next_run_time="2026-01-03 04:05"
-        ),
+        "update the trigger of a paused job": lambda s: s.update_job("idle", trigger=asyncz.CronTrigger(minute=7)),
+        "update the next run time": lambda s: s.update_job("tick", next_run_time="2026-01-03 04:05"),
         "update the next run time to none": lambda s: s.update_job("tick", next_run_time=None),
-        "update trigger and next run time": lambda s: s.update_job(
-            "idle", trigger=asyncz.CronTrigger(minute=7), next_run_time="now"
-        ),
+        "update trigger and next run time": lambda s: s.update_job("idle", trigger=asyncz.CronTrigger(minute=7), next_run_time="now"),
         "update the id": lambda s: s.update_job("tick", id="tock"),
         "update the store": lambda s: s.update_job("tick", store_alias="other"),
         "update nothing": lambda s: s.update_job("tick"),
@@ -5708,17 +5442,11 @@ class TestBeforeStart(VirtualTimeTestCase):
         "update to a wrong option": lambda s: s.update_job("tick", max_instances=0),
         "update a job that is not": lambda s: s.update_job("tock", name="x"),
         "reschedule": lambda s: s.reschedule_job("tick", trigger="cron", hour=3),
-        "reschedule by an instance": lambda s: s.reschedule_job(
-            "tick", None, asyncz.IntervalTrigger(hours=1)
-        ),
+        "reschedule by an instance": lambda s: s.reschedule_job("tick", None, asyncz.IntervalTrigger(hours=1)),
         "reschedule a paused job": lambda s: s.reschedule_job("idle", trigger="cron", hour=3),
         "reschedule wrongly": lambda s: s.reschedule_job("tick", trigger="interval", minute=3),
-        "reschedule to an end": lambda s: s.reschedule_job(
-            "tick", trigger="interval", minutes=3, end_at="2025-01-01"
-        ),
-        "reschedule a job that is not": lambda s: s.reschedule_job(
-            "tock", trigger="interval", minutes=3
-        ),
+        "reschedule to an end": lambda s: s.reschedule_job("tick", trigger="interval", minutes=3, end_at="2025-01-01"),
+        "reschedule a job that is not": lambda s: s.reschedule_job("tock", trigger="interval", minutes=3),
         "pause": lambda s: s.pause_job("tick"),
         "pause twice": lambda s: (s.pause_job("tick"), s.pause_job("tick"))[1],
         "pause a paused job": lambda s: s.pause_job("idle"),
@@ -5741,9 +5469,7 @@ class TestBeforeStart(VirtualTimeTestCase):
         "get a job that is not": lambda s: s.get_job("tock"),
         "get in a store that is not": lambda s: s.get_job("tick", "elsewhere"),
         "upcoming": lambda s: [(str(moment), job.id) for moment, job in s.upcoming(5)],
-        "upcoming until": lambda s: [
-            (str(moment), job.id) for moment, job in s.upcoming(None, "2026-01-01 00:03")
-        ],
+        "upcoming until": lambda s: [(str(moment), job.id) for moment, job in s.upcoming(None, "2026-01-01 00:03")],
         "upcoming without an end": lambda s: s.upcoming(None),
         "a job's update": lambda s: s.get_job("tick").update(name="x"),
         "a job's reschedule": lambda s: s.get_job("tick").reschedule("cron", hour=3),
@@ -5752,6 +5478,7 @@ class TestBeforeStart(VirtualTimeTestCase):
         "a one-off job's resume": lambda s: s.get_job("past").resume(),
         "a job's delete": lambda s: s.get_job("tick").delete(),
     }
+    # fmt: on
 
     async def test_everything_is_as_after_it(self):
         for name, operation in self.OPERATIONS.items():
@@ -6160,11 +5887,14 @@ class TestMaxInstances(VirtualTimeTestCase):
 
 
 # === Keepers ===
-# What is due is found in spite of a trigger that is wrong, a store that fails and a clock that jumps.
+# What is due is found in spite of a trigger that is wrong, a store that fails and a clock that
+# jumps.
 
 
 class WrongTrigger(asyncz.BaseTrigger):
-    """Every minute from its first run on, but wrong in one of several ways after it, until it is mended."""
+    """Every minute from its first run on, but wrong in one of several ways after it, until it is
+    mended.
+    """
 
     def __init__(self, way):
         self.way = way
@@ -6419,13 +6149,16 @@ class TestClockThatJumps(VirtualTimeTestCase):
 
 
 # === Engine ===
-# The life of a scheduler: start, pause, resume, shutdown, with and without waiting; parts that come and go.
+# The life of a scheduler: start, pause, resume, shutdown, with and without waiting; parts that come
+# and go.
 
 
 class TestStart(VirtualTimeTestCase):
     def test_loses_no_job_that_a_thread_adds_meanwhile(self):
         class Meddling:
-            """A lock that, the nth time that it is taken, another thread was faster to take: one that adds a job."""
+            """A lock that, the nth time that it is taken, another thread was faster to take: one
+            that adds a job.
+            """
 
             def __init__(self, scheduler, countdown, lock):
                 self.scheduler, self.lock, self.countdown = scheduler, lock, countdown
@@ -6560,9 +6293,8 @@ class TestShutdown(VirtualTimeTestCase):
             begun.clear()
             scheduler.configure(event_loop=None)
             other = asyncz.AsyncIOScheduler()
-            await asyncio.get_running_loop().run_in_executor(
-                None, other.start
-            )  # so that its loop is not this one
+            # So that its loop is not this one.
+            await asyncio.get_running_loop().run_in_executor(None, other.start)
             async with contextlib.AsyncExitStack() as stack:
                 stack.push_async_exit(other.__aexit__)
                 other.add_job(job)
@@ -6773,33 +6505,17 @@ class TestShutdown(VirtualTimeTestCase):
 class TestAddStoreAndAddExecutor(VirtualTimeTestCase):
     async def test_refuse_an_alias_that_is_there_already_or_not(self) -> None:
         self.scheduler.start()
+        # fmt: off
         cases: list[tuple[Callable[[], object], str]] = [
-            (
-                lambda: self.scheduler.add_store("memory"),
-                "alias='default': there is a store with that alias; remove it first",
-            ),
-            (
-                lambda: self.scheduler.add_executor("debug"),
-                "alias='default': there is an executor with that alias; remove it first",
-            ),
-            (
-                lambda: self.scheduler.remove_store("defalt"),
-                "alias='defalt': no such store; did you mean 'default'?; there are 'default'",
-            ),
-            (
-                lambda: self.scheduler.remove_executor("x"),
-                "alias='x': no such executor; there are 'default'",
-            ),
-            (
-                lambda: self.scheduler.add_job(print, store="x"),
-                "store='x': no such store; there are 'default'",
-            ),
-            (
-                lambda: self.scheduler.add_job(print, executor="x"),
-                "executor='x': no such executor; there are 'default'",
-            ),
+            (lambda: self.scheduler.add_store("memory"), "alias='default': there is a store with that alias; remove it first"),
+            (lambda: self.scheduler.add_executor("debug"), "alias='default': there is an executor with that alias; remove it first"),
+            (lambda: self.scheduler.remove_store("defalt"), "alias='defalt': no such store; did you mean 'default'?; there are 'default'"),
+            (lambda: self.scheduler.remove_executor("x"), "alias='x': no such executor; there are 'default'"),
+            (lambda: self.scheduler.add_job(print, store="x"), "store='x': no such store; there are 'default'"),
+            (lambda: self.scheduler.add_job(print, executor="x"), "executor='x': no such executor; there are 'default'"),
             (lambda: self.scheduler.get_jobs("x"), "store='x': no such store; there are 'default'"),
         ]
+        # fmt: on
         for call, message in cases:
             with self.subTest(message), self.assertRaises((LookupError, ValueError)) as caught:
                 call()
@@ -6860,12 +6576,15 @@ class TestAddStoreAndAddExecutor(VirtualTimeTestCase):
 
 
 # === ASGI ===
-# The lifespan protocol, between a server and an application that takes part in it, fails, or knows nothing of it.
+# The lifespan protocol, between a server and an application that takes part in it, fails, or knows
+# nothing of it.
 
 
 class TestAsgi(VirtualTimeTestCase):
     async def serve(self, app, *messages):
-        """Let a server of its own talk to the application; return what it and the application were told."""
+        """Let a server of its own talk to the application; return what it and the application were
+        told.
+        """
 
         async def receive():
             return {"type": queue.pop(0)}
@@ -7190,16 +6909,16 @@ class TestSimulate(unittest.TestCase):
         ]
 
     def test_runs_every_job_of_a_month(self):
-        self.scheduler.add_job(self.ran.append, "cron", minute="*/5", args=["five"], id="five")
+        self.scheduler.add_job(self.ran.append, "cron", minute="*/15", args=["often"], id="often")
         self.scheduler.add_job(self.ran.append, "interval", hours=1, args=["hour"], id="hour")
         self.scheduler.add_job(
             self.ran.append, "date", run_at="2026-01-15 12:00", args=["once"], id="once"
         )
         events = asyncz.simulate(self.scheduler, "2026-01-01", "2026-01-31 23:59:59")
-        counts = {name: self.ran.count(name) for name in ("five", "hour", "once")}
+        counts = {name: self.ran.count(name) for name in ("often", "hour", "once")}
         self.assertEqual(
             (counts, len(events)),
-            ({"five": 31 * 288, "hour": 31 * 24 - 1, "once": 1}, 31 * 288 + 31 * 24),
+            ({"often": 31 * 96, "hour": 31 * 24 - 1, "once": 1}, 31 * 96 + 31 * 24),
         )
         self.assertEqual({event.code for event in events}, {asyncz.JOB_EXECUTED})
         ordered = [event.scheduled_run_time for event in events]
@@ -7414,7 +7133,9 @@ class TestSimulate(unittest.TestCase):
 
 class TestDottedNames(unittest.TestCase):
     def vendored(self, *packages: str) -> str:
-        """Make packages with a copy of asyncz.py as `_vendor/asyncz.py`; return the folder that they are in."""
+        """Make packages with a copy of asyncz.py as `_vendor/asyncz.py`; return the folder that
+        they are in.
+        """
         folder = temporary_folder()
         self.addCleanup(folder.cleanup)
         for package in packages:
@@ -7520,7 +7241,8 @@ class TestDottedNames(unittest.TestCase):
 
 
 # === Command line ===
-# python -m asyncz: what it prints, its exit statuses, and a scheduler that it runs until it is told to stop.
+# python -m asyncz: what it prints, its exit statuses, and a scheduler that it runs until it is told
+# to stop.
 
 
 APP = """
@@ -7690,8 +7412,8 @@ class TestCommandLine(unittest.TestCase):
 
 
 # === Programs ===
-# What shows only in processes of their own: what the module imports, signals, forks, files that go away or are full,
-# programs that are killed; and the blocks of the README.
+# What shows only in processes of their own: what the module imports, signals, forks, files that go
+# away or are full, programs that are killed; and the blocks of the README.
 
 
 class TestModule(unittest.TestCase):
@@ -7762,7 +7484,7 @@ class TestModule(unittest.TestCase):
             "Servers",
         ]
         self.assertEqual(named[1], expected)
-        part = (__doc__ or "").partition("have none here.\n\n")[2].partition("\n\n")[0]
+        part = (__doc__ or "").partition("has none here.\n\n")[2].partition("\n\n")[0]
         listed = [re.split(r"\s{2,}", line.strip())[0] for line in part.splitlines()]
         self.assertEqual(listed, named[1])
 
@@ -8116,7 +7838,9 @@ async def work():
 class KilledProcessContract:
     """A store loses no run of a process that is killed; a subclass makes the store."""
 
-    STEPS = [  # where it is killed, whether the job says recover, and what another scheduler has to do about the run
+    # Where it is killed, whether the job says recover, and what another scheduler has to do about
+    # the run.
+    STEPS = [
         ("before claim", 0, "executed"),
         ("after claim", 0, "executed"),
         ("before begin", 0, "executed"),
@@ -8134,7 +7858,9 @@ class KilledProcessContract:
         pathlib.Path(self.folder.name, "dying_jobs.py").write_text(DYING_JOBS)
 
     def outcomes(self, kind, make_store):
-        """Let a process die at each step, and another scheduler look after all of it; return what it did."""
+        """Let a process die at each step, and another scheduler look after all of it; return what
+        it did.
+        """
         places = [
             str(pathlib.Path(self.folder.name, str(number))) for number in range(len(self.STEPS))
         ]
@@ -8182,8 +7908,9 @@ class TestSQLiteStoreOfAKilledProcess(KilledProcessContract, unittest.TestCase):
 
 
 # === Servers ===
-# What needs a package or a server: the stores in Redis, Valkey and MongoDB, their clients, a server that goes away; pytz.
-# The server of Redis is the tests' own, on a free port; that of MongoDB the one at the URL in ASYNCZ_TEST_MONGO.
+# What needs a package or a server: the stores in Redis, Valkey and MongoDB, their clients, a server
+# that goes away; pytz. The server of Redis is the tests' own, on a free port; that of MongoDB the
+# one at the URL in ASYNCZ_TEST_MONGO.
 
 
 def package(name):
@@ -8274,30 +8001,24 @@ class TestClientOfAStore(unittest.TestCase):
             "RedisStore(client=redis.Redis(host='localhost'))",
             "MongoDBStore(client=pymongo.MongoClient('mongodb://localhost'))",
         )
+        # fmt: off
         table = [
             (asyncz.RedisStore, None, f"RedisStore: client is missing; write {redis}"),
-            (
-                asyncz.RedisStore,
-                Other(),
-                f"client=<other>: not a client for RedisStore, it has no 'hmget'; write {redis}",
-            ),
+            (asyncz.RedisStore, Other(), f"client=<other>: not a client for RedisStore, it has no 'hmget'; write {redis}"),
             (
                 asyncz.RedisStore,
                 Later(),
                 f"client=<other>: an asyncio client; RedisStore takes the other one of the same package, as in {redis}",
             ),
             (asyncz.MongoDBStore, None, f"MongoDBStore: client is missing; write {mongo}"),
-            (
-                asyncz.MongoDBStore,
-                Other(),
-                f"client=<other>: not a client for MongoDBStore, it has no 'get_database'; write {mongo}",
-            ),
+            (asyncz.MongoDBStore, Other(), f"client=<other>: not a client for MongoDBStore, it has no 'get_database'; write {mongo}"),
             (
                 asyncz.MongoDBStore,
                 Later(),
                 f"client=<other>: an asyncio client; MongoDBStore takes the other one of the same package, as in {mongo}",
             ),
         ]
+        # fmt: on
         for kind, client, expected in table:
             self.assertEqual(complaint(kind, client), f"TypeError: {expected}")
         self.assertRegex(complaint(asyncz.RedisStore, Later(), ""), "^TypeError: client=")
@@ -8375,13 +8096,15 @@ class TestRedisStore(RedisContract, VirtualTimeTestCase):
         self.addCleanup(self.client.config_set, "maxmemory-policy", "noeviction")
         with self.assertLogs("asyncz", "WARNING") as logs:
             self.add_scheduler()
+            await becomes(lambda: logs.output)
         self.assertIn(
             "maxmemory-policy 'allkeys-lru' lets it remove jobs; use noeviction", logs.output[0]
         )
 
 
 class TestRedisStoreOverALineThatLosesAnswers(RedisContract, VirtualTimeTestCase):
-    """The client asks everything twice, as it does where an answer is lost; all that happens is still right.
+    """The client asks everything twice, as it does where an answer is lost; all that happens is
+    still right.
 
     Except that a run that is skipped at the limit is then skipped without an event, and that a job that is deleted is not there any more.
     """
@@ -8464,9 +8187,8 @@ class TestRedisStoreOfAServerThatGoesAway(FaultTestCase):
         self.addCleanup(client.close)
         server.stop()
         with self.assertLogs("asyncz", "ERROR") as logs:
-            self.start(
-                asyncz.RedisStore(client, lease=3.0, poll_interval=0.1)
-            )  # it is down at the start
+            # It is down at the start.
+            self.start(asyncz.RedisStore(client, lease=3.0, poll_interval=0.1))
             self.beats_while(lambda: time.sleep(0.8))
         self.assertEqual(len(logs.output), 1, logs.output)
         server.start()
@@ -8528,7 +8250,9 @@ class MongoDBContract(SharedStoreContract):
 
 
 class OneAtATime:
-    """A collection of mongomock whose single operations are atomic, as those of a server are: it looks first, and locks only to write."""
+    """A collection of mongomock whose single operations are atomic, as those of a server are: it
+    looks first, and locks only to write.
+    """
 
     LOCK = threading.RLock()
 
