@@ -477,12 +477,14 @@ class VirtualMongoDBTable(asyncz._MongoDBTable):
 
 
 class SlowSQLiteTable(asyncz._SQLiteTable):
+    """One on a disk that is slow."""
+
     def change(self, changes):
-        time.sleep(0.3)
+        time.sleep(0.25)
         return super().change(changes)
 
     def page(self, skip, limit):
-        time.sleep(0.3)
+        time.sleep(0.25)
         return super().page(skip, limit)
 
 
@@ -4105,7 +4107,7 @@ class TestBaseStoreThatIsSlow(RealTimeTestCase):
     async def test_does_not_hold_up_the_loop(self):
         class Slow(CopyingStore):
             def get_due_jobs(self, now):
-                threading.Event().wait(0.4)
+                time.sleep(0.35)
                 return super().get_due_jobs(now)
 
         RUNS.clear()
@@ -4113,11 +4115,11 @@ class TestBaseStoreThatIsSlow(RealTimeTestCase):
             scheduler.add_job(note, "interval", seconds=0.1, args=["slow"])
             longest = before = 0.0
             deadline = time.monotonic() + 10
-            while len(RUNS) < 2 and time.monotonic() < deadline:
+            while len(RUNS) < 3 and time.monotonic() < deadline:
                 before = time.monotonic()
                 await asyncio.sleep(0.001)
                 longest = max(longest, time.monotonic() - before)
-        self.assertGreaterEqual(len(RUNS), 2)
+        self.assertGreaterEqual(len(RUNS), 3)
         self.assertLess(longest, 0.3, "less than one call of the store takes")
 
 
@@ -4670,12 +4672,12 @@ class TestSQLiteStoreThatIsSlow(RealTimeTestCase):
             scheduler.add_job(act, "interval", seconds=0.1, args=["slow"])
             scheduler.start()
             gaps, deadline = [], time.monotonic() + 20
-            while len(RUNS) < 2 and time.monotonic() < deadline:
+            while len(RUNS) < 3 and time.monotonic() < deadline:
                 before = time.monotonic()
                 await asyncio.sleep(0.001)
                 gaps.append(time.monotonic() - before)
             await scheduler.shutdown()
-        self.assertGreaterEqual(len(RUNS), 2)
+        self.assertGreaterEqual(len(RUNS), 3)
         self.assertLess(max(gaps), 0.2, "less than one call of the store takes")
 
 
@@ -7785,6 +7787,8 @@ class TestSQLiteStoreOfManyProcesses(unittest.TestCase):
         self.assertEqual(outputs[0].count("+00:00"), 20)
 
 
+# A fault inside: `applied` of `asyncz._Rows` makes all changes of rows, in a claim, a begin, a
+# finish.
 DYING = """
 import asyncz, dying_jobs, os, signal, sys
 kind, *steps = sys.argv[1:]
