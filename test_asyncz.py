@@ -2821,7 +2821,7 @@ class TestArgsAndKwargsOfAJob(VirtualTimeTestCase):
             pass
 
         where = "do not fit TestArgsAndKwargsOfAJob.test_that_do_not_fit_are_refused_with_the_name_of_the_parameter.<locals>.report(name, *, loud=False)"
-        hint = "give what it takes as args=[…] or kwargs={…}"
+        hint = "give what it takes as args=[...] or kwargs={...}"
         # fmt: off
         table = [
             ([], {}, f"args=(), kwargs={{}}: {where}: missing a required argument: 'name'; {hint}"),
@@ -3265,7 +3265,7 @@ class TestCoalesceOverAYear(VirtualTimeTestCase):
                 try:
                     with contextlib.suppress(asyncio.TimeoutError):
                         await asyncio.wait_for(asyncio.ensure_future(self.wait_for_end(wait)), 30)
-                    self.assertEqual((len(runs), self.scheduler.state.value), (10, "stopped"))
+                    self.assertEqual((len(runs), str(self.scheduler.state)), (10, "stopped"))
                 finally:
                     trigger.is_over = True
                     await asyncio.sleep(2)
