@@ -8062,11 +8062,12 @@ class RedisContract(SharedStoreContract):
         keys = self.client.keys(f"{{{self.prefix}}}:*")
         self.assertEqual(
             sorted(key if isinstance(key, str) else key.decode() for key in keys),
-            self.keys_of("due", "job:a"),
+            self.keys_of("due", "job:a", "mark"),
         )
         self.scheduler.start()
         self.scheduler.remove_all_jobs()
-        self.assertEqual(self.client.keys(f"{{{self.prefix}}}:*"), [])
+        # By the mark, other schedulers tell this from a server that forgot everything.
+        self.assertEqual(len(self.client.keys(f"{{{self.prefix}}}:*")), 1)
 
     def keys_of(self, *names):
         return [f"{{{self.prefix}}}:{name}" for name in names]
