@@ -317,8 +317,8 @@ def count_tokens(source: Source) -> int:
     return sum(word.type not in QUIET for word in words)
 
 
-def length_of(node: ast.AST) -> int:
-    return (node.end_lineno or 0) - node.lineno + 1  # type: ignore[attr-defined]
+def length_of(node: ast.stmt) -> int:
+    return (node.end_lineno or 0) - node.lineno + 1
 
 
 def largest_room(source: Source) -> int:
