@@ -90,7 +90,8 @@ def plan(checks: Checks) -> list[Phase]:
                 Step("Python 3.9 to 3.13 are here", checks.pythons),
                 Step("environment for the tools", checks.tools),
                 *(Step(f"environment for Python {v}", checks.environment, (v,)) for v in versions),
-                Step("redis-server, PyPy and node are here", checks.system_packages),
+                Step("redis-server is here", checks.program, ("redis-server", "redis-server")),
+                Step("PyPy is here", checks.program, ("pypy3", "pypy3")),
                 Step("Pyodide is here", checks.pyodide),
             ],
             prepares=True,
@@ -137,6 +138,7 @@ class Checks:
 
     def __init__(self, work: Path) -> None:
         self.work = work
+        self._apt = threading.Lock()
         self.homes = found_pythons()
         self.versions = sorted(self.homes, key=minor_of)
         self.oldest = self.versions[0] if self.versions else WANTED[0]
@@ -176,29 +178,22 @@ class Checks:
         run(self.homes[version], "-m", "venv", folder)
         run(folder / "bin" / "python", "-m", "pip", "install", "-q", *packages)
 
-    def system_packages(self) -> Result:
+    def program(self, name: str, package: str) -> None:
         """Install by apt what is absent; one after the other, since apt has one lock."""
-        said = []
-        for program, package in (
-            ("redis-server", "redis-server"),
-            ("pypy3", "pypy3"),
-            ("node", "nodejs"),
-            ("npm", "npm"),
-        ):
-            if shutil.which(program) is None:
-                install = ("apt-get", "install", "-y", "-q", package)
-                if attempt(*install).status:
-                    attempt("apt-get", "update", "-q")
-                    run(*install)
-                said.append(f"{package} was installed")
-            if shutil.which(program) is None:
-                raise Failure(f"there is no {program}, though {package} is installed")
-        return Result(text="\n".join(said))
+        with self._apt:
+            if shutil.which(name):
+                return
+            install = ("apt-get", "install", "-y", "-q", package)
+            if attempt(*install).status:
+                attempt("apt-get", "update", "-q")
+                run(*install)
+            if not shutil.which(name):
+                raise Failure(f"there is no {name}, though {package} is installed")
 
     def pyodide(self) -> None:
         """Install the browser's Python by npm, into the working directory."""
-        if shutil.which("npm") is None:
-            raise Failure("there is no npm")
+        self.program("node", "nodejs")
+        self.program("npm", "npm")
         folder = self.work / "npm"
         folder.mkdir()
         run("npm", "install", "--no-audit", "--no-fund", "--prefix", folder, PYODIDE, cwd=folder)
