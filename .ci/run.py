@@ -497,7 +497,7 @@ def counted(done: Done, skips: dict[str, str]) -> Result:
     if unlisted:
         lines += ["a skip is a failure here:", *reasons]
     details = done.text[done.text.find("\n=====") + 1 :] if "\n=====" in done.text else done.text
-    text = "\n".join([said, *lines[:60], last_lines(details)])
+    text = "\n".join([said, *dict.fromkeys(lines[:60]), last_lines(details)])
     return Result(passed, bad + unlisted, skipped - unlisted, text)
 
 
@@ -554,6 +554,7 @@ def leave_now(folder: str) -> None:
     for process in list(STARTED):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
