@@ -90,6 +90,7 @@ def plan(checks: Checks) -> list[Phase]:
                 Step("Python 3.9 to 3.13 are here", checks.pythons),
                 Step("environment for the tools", checks.tools),
                 *(Step(f"environment for Python {v}", checks.environment, (v,)) for v in versions),
+                Step("environment for the servers", checks.servers),
                 Step("redis-server is here", checks.program, ("redis-server", "redis-server")),
                 Step("PyPy is here", checks.program, ("pypy3", "pypy3")),
                 Step("Pyodide is here", checks.pyodide),
@@ -144,8 +145,8 @@ class Checks:
         self.oldest = self.versions[0] if self.versions else WANTED[0]
         self.newest = self.versions[-1] if self.versions else WANTED[-1]
 
-    def python(self, version: str) -> str:
-        return str(self.work / version / "bin" / "python")
+    def python(self, environment: str) -> str:
+        return str(self.work / environment / "bin" / "python")
 
     def tool(self, name: str) -> str:
         return str(self.work / "tools" / "bin" / name)
@@ -164,8 +165,18 @@ class Checks:
     def environment(self, version: str) -> None:
         """Make an environment with the clients that some tests look for."""
         more = ["coverage"] if version == MEASURED else []
-        more += [MONGO_SERVER] if version == self.mongo_version() else []
         self._make_environment(version, self.work / version, *PACKAGES, *more)
+
+    def servers(self) -> None:
+        """Make an environment for MongoDB's server and the soak.
+
+        Not that of a Python's tests: the server brings tzdata, and a test is about its absence.
+        """
+        there = [version for version in MONGO_PYTHONS if version in self.homes]
+        if not there:
+            raise Failure(f"there is none of the Pythons {', '.join(MONGO_PYTHONS)}")
+        packages = ("redis", "pymongo", MONGO_SERVER)
+        self._make_environment(there[0], self.work / "servers", *packages)
 
     def tools(self) -> None:
         """Make an environment for what looks at the code without running it."""
@@ -252,14 +263,10 @@ class Checks:
         result = counted(attempt("pypy3", "-W", "error", "-m", "unittest", "-v", *names), SKIPS)
         return result._replace(text=f"{result.text}\n{', '.join(classes)}")
 
-    def mongo_version(self) -> str | None:
-        """Return the Python whose environment has the server."""
-        return next((version for version in MONGO_PYTHONS if version in self.homes), None)
-
     @contextlib.contextmanager
     def _mongo_server(self) -> Iterator[str]:
         """Start a server for one run of tests, since one that two share answers too late."""
-        program = self.work / str(self.mongo_version()) / "bin" / "secantusd-py"
+        program = self.work / "servers" / "bin" / "secantusd-py"
         port, folder = free_port(), Path(tempfile.mkdtemp(dir=self.work))
         address = ("--host", "127.0.0.1", "--port", str(port), "--storage-path", folder)
         with (folder / "log").open("w") as log:
@@ -283,16 +290,17 @@ class Checks:
 
     def soak(self) -> Result:
         """Kill, stop, freeze and cut off schedulers that share a store."""
-        return Result(text=self._run_script("soak.py", "--short"))
+        return Result(text=self._run_script("servers", "soak.py", "--short"))
 
     def script(self, name: str, *arguments: str) -> Result:
         """Run a script of this directory, and show its last line."""
-        return Result(text=self._run_script(name, *arguments).strip().rpartition("\n")[2])
+        said = self._run_script(MEASURED, name, *arguments)
+        return Result(text=said.strip().rpartition("\n")[2])
 
-    def _run_script(self, name: str, *arguments: str) -> str:
+    def _run_script(self, environment: str, name: str, *arguments: str) -> str:
         if not (ROOT / ".ci" / name).exists():
             raise Failure(f"there is no .ci/{name}")
-        return run(self.python(MEASURED), "-W", "error", f".ci/{name}", *arguments)
+        return run(self.python(environment), "-W", "error", f".ci/{name}", *arguments)
 
     def browser(self) -> Result:
         """Run jobs, a store in memory and a simulation in Pyodide, under node."""
