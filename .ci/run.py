@@ -249,7 +249,7 @@ class Checks:
         for _ in range(3):
             with self._mongo_server() as url:
                 more = {MONGO_VARIABLE: url}
-                done = attempt(self.python(version), *tests, timeout=120, more=more)
+                done = attempt(self.python(version), *tests, timeout=90, more=more)
             if done.status != TIMED_OUT:
                 break
             hung += "\nthe server hung, another one was started"
@@ -293,9 +293,9 @@ class Checks:
         return Result(text=self._run_script("servers", "soak.py", "--short"))
 
     def script(self, name: str, *arguments: str) -> Result:
-        """Run a script of this directory, and show its last line."""
+        """Run a script of this directory, and show its last lines."""
         said = self._run_script(MEASURED, name, *arguments)
-        return Result(text=said.strip().rpartition("\n")[2])
+        return Result(text="\n".join(said.strip().splitlines()[-10:]))
 
     def _run_script(self, environment: str, name: str, *arguments: str) -> str:
         if not (ROOT / ".ci" / name).exists():
