@@ -583,8 +583,9 @@ def main() -> int:
             ]
             with ThreadPoolExecutor(phase.at_a_time) as pool:
                 list(pool.map(report.run, steps))
-    print(f"Took {time.monotonic() - began:.0f} s.")
-    print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped")
+        print(f"Took {time.monotonic() - began:.0f} s.")
+        counts = f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped"
+        print(counts, flush=True)  # the last line; to remove the directory takes a while
     return bool(report.failed)
 
 
