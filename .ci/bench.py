@@ -1,14 +1,16 @@
 """Measure asyncz.py against its peers and against the bare limit, in one run.
 
-Every measure runs in fresh processes, one for each round and peer, interleaved (ours, peer, ours, peer, …), since machines are noisy: what
-is printed are medians, and ratios between them. Every worker does the same work, with logging off, checks that it was done, and fails
-loudly if not.
-The driver makes a virtual environment for each peer, in a temporary directory or in `--cache`. CPU is that of the process; "held" is the
-longest time for which a callback that asks for its turn again and again did not get it.
+Every measure runs in fresh processes, one for each round and peer, interleaved (ours, peer, ours,
+peer, ...), since machines are noisy: what is printed are medians, and ratios between them. Every
+worker does the same work, with logging off, checks that it was done, and fails loudly if not. The
+driver makes a virtual environment for each peer, in a temporary directory or in `--cache`. CPU is
+that of the process; "held" is the longest time for which a callback that asks for its turn again
+and again did not get it.
 
     python .ci/bench.py                    all measures, five rounds
     python .ci/bench.py --quick            two rounds of smaller ones, under two minutes
     python .ci/bench.py --only dispatch    those whose name begins so
+    python .ci/bench.py --ours PATH        with another version of asyncz.py as the peer "before"
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+BEFORE = "ASYNCZ_BENCH_BEFORE"  # tells a worker where the other version of asyncz.py is
 UTC = timezone.utc
 PACKAGES = {
     "ours": ["redis", "tzdata"],
@@ -88,7 +91,10 @@ class Held:
 
 
 class Peer:
-    """One scheduler behind the calls that the measures need; this is ours, and APScheduler 3 and asyncz 0.17 with other words."""
+    """One scheduler behind the calls that the measures need.
+
+    This is ours, and APScheduler 3 and asyncz 0.17 with other words.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -174,9 +180,8 @@ def cron_step(
     from croniter import croniter
 
     fields = expression.split()
-    moved = (
-        " ".join([*fields[1:], fields[0]]) if len(fields) == 6 else expression
-    )  # its seconds come last
+    # Its seconds come last.
+    moved = " ".join([*fields[1:], fields[0]]) if len(fields) == 6 else expression
     return croniter(moved, start, ret_type=datetime).get_next
 
 
@@ -250,13 +255,16 @@ def adder(peer: str) -> tuple[Callable[[int], object], Callable[[], int]]:
 
 
 def wake_up(until: float) -> None:
-    """Be busy for a while: a processor that has slept is slow at first, at the cost of whoever is done before it is not."""
+    """Be busy for a while, since a processor that has slept is slow at first.
+
+    Whoever is done before it is not pays for that.
+    """
     while time.time() < until:
         pass
 
 
 def dispatch(peer: str, size: int, plain: bool = False, listener: bool = False) -> Numbers:
-    """CPU for each of many jobs that are due at the same instant, in µs, and how long the loop was held, in ms."""
+    """CPU for each of many jobs that are due at once, in µs; how long the loop was held, in ms."""
     return asyncio.run(dispatching(peer, size, plain, listener))
 
 
@@ -299,7 +307,8 @@ async def dispatch_plan(peer: str, size: int, fn: Callable[[], Any]) -> tuple[fl
         return await dispatch_plan4(size, fn)
     one = Peer(peer)
     one.scheduler.start()
-    at = datetime.now(UTC) + timedelta(seconds=1 + size * 120e-6)
+    # With room for a busy machine: asyncz 0.17 adds 10,000 in two seconds or more.
+    at = datetime.now(UTC) + timedelta(seconds=1 + size * 300e-6)
     for number in range(size):
         one.add(fn, "date", id=str(number), **{one.date: at}, **one.late)
     assert datetime.now(UTC) < at, "adding took longer than planned"
@@ -357,7 +366,10 @@ def every_second(peer: str, size: int) -> Numbers:
 
 
 async def ticking(peer: str, size: int) -> Numbers:
-    """Many jobs, each every second: five seconds for the CPU and the lateness, three more for how long the loop is held."""
+    """Many jobs, each every second.
+
+    Five seconds for the CPU and the lateness, three more for how long the loop is held.
+    """
     late: list[float] = []
     start = math.ceil(time.time() + 1 + size * 120e-6)
 
@@ -392,7 +404,10 @@ def change(peer: str, size: int) -> Numbers:
 
 
 def bare_changing(size: int) -> Numbers:
-    """The same with a dictionary of lists: what is not flat here is what the memory of the machine takes for more than its caches hold."""
+    """The same with a dictionary of lists.
+
+    What is not flat here is what the machine's memory takes for more than its caches hold.
+    """
     found: Numbers = {}
     jobs = {str(number): [number] * 16 for number in range(size)}
     chosen = chosen_of(size)
@@ -491,10 +506,8 @@ def redis_store(peer: str, size: int) -> Numbers:
         return asyncio.run(dispatching_from_redis(peer, size, port))
 
 
-LEFT: list[Any] = [
-    0,
-    None,
-]  # runs that are expected, and what to set after the last; jobs in a store are named, so this is a global
+# Runs that are expected, and what to set after the last: a global, since jobs in a store are named.
+LEFT: list[Any] = [0, None]
 
 
 async def redis_job() -> None:
@@ -567,7 +580,8 @@ def redis_server() -> Any:
 class Measure:
     """What is measured, for whom, how large, how often, and which ratios or values are the target.
 
-    peers: names of `PACKAGES`, separated by commas; "ours=NAME" is ours in another measure, taken in the same rounds.
+    peers: names of `PACKAGES`, separated by commas; "ours=NAME" is ours in another measure, taken
+    in the same rounds.
     """
 
     def __init__(
@@ -739,14 +753,12 @@ def run_measure(
 ) -> dict[str, Numbers]:
     found: dict[str, list[Numbers]] = {}
     for _ in range(options.rounds * (1 if options.quick else measure.times)):
-        for name in ("ours", *measure.peers):
+        for name in ("ours", *(["before"] if options.ours else []), *measure.peers):
             peer, _, other = name.partition("=")
             taken = BY_NAME[other] if other else measure
-            found.setdefault(name, []).append(
-                measured(
-                    pythons[peer], taken, peer, taken.quick_size if options.quick else taken.size
-                )
-            )
+            python = pythons["ours" if peer == "before" else peer]
+            size = taken.quick_size if options.quick else taken.size
+            found.setdefault(name, []).append(measured(python, taken, peer, size))
     return {peer: medians(rounds) for peer, rounds in found.items()}
 
 
@@ -760,7 +772,7 @@ def rows_of(measure: Measure, result: dict[str, Numbers]) -> list[list[str]]:
             if peer != "ours" and name in numbers
         }
         shown = ", ".join(
-            f"{peer} {value:.3g} ({ours / value:.2f} ×)" for peer, value in peers.items() if value
+            f"{peer} {value:.3g} ({ours / value:.2f} x)" for peer, value in peers.items() if value
         )
         against, most = measure.targets.get(
             name.replace(" ", "_").replace("-", "_"), ("", math.inf)
@@ -769,7 +781,7 @@ def rows_of(measure: Measure, result: dict[str, Numbers]) -> list[list[str]]:
         target = (
             ""
             if most == math.inf
-            else f"{value:.2f} of at most {most:g}{' × ' + against if against else ''}"
+            else f"{value:.2f} of at most {most:g}{' x ' + against if against else ''}"
         )
         met = "" if most == math.inf else "yes" if value <= most else "NO"
         rows.append([f"{measure.name}: {name}", f"{ours:.3g}", shown, target, met])
@@ -845,10 +857,12 @@ def facts(pythons: dict[str, Path]) -> str:
         for package in PACKAGES[name]:
             word = package.partition(">")[0].partition("=")[0]
             code = f"import importlib.metadata as m; print(m.version({word!r}))"
-            versions.append(
-                f"{word} {subprocess.run([str(python), '-c', code], capture_output=True, text=True, check=False).stdout.strip()}"
+            asked = subprocess.run(
+                [str(python), "-c", code], capture_output=True, text=True, check=False
             )
-    return f"CPython {platform.python_version()}, {model}, {os.cpu_count()} cores; {', '.join(sorted(set(versions)))}"
+            versions.append(f"{word} {asked.stdout.strip()}")
+    shown = ", ".join(sorted(set(versions)))
+    return f"CPython {platform.python_version()}, {model}, {os.cpu_count()} cores; {shown}"
 
 
 def read(path: str) -> str:
@@ -860,6 +874,8 @@ def read(path: str) -> str:
 def main() -> None:
     if sys.argv[1:2] == ["--worker"]:
         name, peer, size = sys.argv[2:5]
+        if peer == "before":
+            globals()["ROOT"], peer = Path(os.environ[BEFORE]), "ours"
         print(json.dumps(BY_NAME[name].worker(peer, int(size))))
         return
     parser = argparse.ArgumentParser(
@@ -868,6 +884,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--rounds", type=int, default=None)
     parser.add_argument("--only", default="")
+    parser.add_argument("--ours", help="another asyncz.py, measured beside this one as 'before'")
     parser.add_argument("--cache", help="a directory for the environments of the peers")
     parser.add_argument("--json", help="a file for the numbers")
     options = parser.parse_args()
@@ -881,12 +898,14 @@ def main() -> None:
         print("redis-server is not here: its measure is left out")
         chosen = [measure for measure in chosen if measure.worker is not redis_store]
     with tempfile.TemporaryDirectory() as temporary:
+        if options.ours:
+            os.environ[BEFORE] = temporary
+            shutil.copy(options.ours, Path(temporary, "asyncz.py"))
         needed = {"ours", *(peer.partition("=")[0] for measure in chosen for peer in measure.peers)}
         pythons = environments(Path(options.cache or temporary), needed)
         results: dict[str, dict[str, Numbers]] = {}
-        print(
-            "| measure | ours | peers (ours / peer) | target | met |\n| --- | --- | --- | --- | --- |"
-        )
+        print("| measure | ours | peers (ours / peer) | target | met |")
+        print("| --- | --- | --- | --- | --- |")
         for measure in chosen:
             results[measure.name] = run_measure(measure, pythons, options)
             rows = rows_of(measure, results[measure.name])

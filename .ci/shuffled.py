@@ -1,4 +1,7 @@
-"""Run the tests in a random order, that the seed in the first argument decides; what they leave behind for each other shows."""
+"""Run the tests in a random order, so that what they leave behind for each other shows.
+
+python .ci/shuffled.py SEED
+"""
 
 import random
 import sys
