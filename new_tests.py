@@ -477,7 +477,7 @@ class TestSharedStoreWithFaults(SQLiteTestCase):
 
     def test_ends_with_the_loop_that_was_closed_under_it(self):
         HOOKS["long"] = lambda: time.sleep(2)
-        store = self.make_store(lease=0.4)
+        store = self.make_store(lease=2.0)
 
         async def main():
             scheduler = asyncz.AsyncIOScheduler(stores={"default": store})
@@ -492,10 +492,10 @@ class TestSharedStoreWithFaults(SQLiteTestCase):
         text = "store 'default': the event loop was closed under its scheduler, with 1 runs"
         self.assertIn(text, "".join(logs.output))
         errors = []
-        other = self.make_scheduler(self.make_store(lease=0.4))
+        other = self.make_scheduler(self.make_store(lease=2.0))
         other.add_listener(lambda event: errors.append(event.exception), asyncz.JOB_ERROR)
         other.start()
-        self.assertTrue(wait_until(lambda: errors, 5))
+        self.assertTrue(wait_until(lambda: errors, 15))
         self.assertIsInstance(errors[0], asyncz.RunInterruptedError)
 
     def test_waits_where_a_claim_is_lost_again_and_again(self):
