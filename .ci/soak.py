@@ -13,7 +13,9 @@ accounted for: begun, skipped at the limit of instances, missed, or reported as 
 
 What can't be known: a kill between a call that began in the store and the line that says so looks
 like a run that never was, unless it is reported as interrupted. Such runs are reported, so they
-count as interrupted; nothing else is excused.
+count as interrupted. And who skips a time at the limit is the only one who tells of it: a time at
+which all slots of its job were taken, and just after which a worker was killed, counts as unsaid
+if nobody did. Nothing else is excused.
 
     python .ci/soak.py                         ten minutes for each store
     python .ci/soak.py --fault stop            with another fault
@@ -405,6 +407,7 @@ class Account:
         self.begun: dict[Key, list[Call]] = defaultdict(list)
         self.ended: dict[tuple[Key, int], float] = {}
         self.told: set[Key] = set()  # at the limit, missed or interrupted
+        self.unsaid: list[Key] = []
         self.counts: Counter[str] = Counter()
         self._read(loop.log)
 
@@ -441,6 +444,7 @@ class Account:
             "repeated": sum(len(calls) - 1 for calls in self.begun.values()),
             "doubled": len(doubled),
             "lost": len(lost),
+            "unsaid": len(self.unsaid),
             "above the limit": self._above_limit(),
             "doubled without recover": sum(not recovers(number_of(key.job_id)) for key in doubled),
             "unruly": len(self.loop.unruly),
@@ -467,8 +471,22 @@ class Account:
                 calls = self.begun.get(Key(job_id, later), [])
                 stands = all(call.moment >= later for call in calls)
             if not stands:
-                lost.append(Key(job_id, due - self.start))
+                kept = self.unsaid if self._is_unsaid(job_id, due) else lost
+                kept.append(Key(job_id, due - self.start))
         return lost
+
+    def _is_unsaid(self, job_id: str, due: float) -> bool:
+        """Return whether a time may have been skipped at the limit by who was killed just then."""
+        dead = self.loop.dead
+        held = 0
+        for key, calls in self.begun.items():
+            for call in calls if key.job_id == job_id else ():
+                # The slot of a dead run is taken until its lease ends.
+                end = dead.get(call.pid, call.moment) + self.loop.lease
+                end = self.ended.get((key, call.pid), end)
+                held += call.moment < due + CUT_OFF_SECONDS and end > due
+        killed = any(due <= moment < due + CUT_OFF_SECONDS for moment in dead.values())
+        return killed and held >= limit_of(number_of(job_id))
 
     def _is_doubled(self, key: Key, calls: list[Call]) -> bool:
         """Return whether a run began again though it may not.
