@@ -41,15 +41,19 @@ absent skips itself and says why.
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import contextvars
 import copy
 import decimal
+import enum
 import functools
 import importlib
 import importlib.util
+import inspect
 import io
 import json
 import logging
@@ -215,6 +219,34 @@ class RealTimeTestCase(unittest.IsolatedAsyncioTestCase):
         asyncio.get_running_loop().set_debug(False)
 
 
+class FileTestCase(unittest.TestCase):
+    """A test with jobs in a file, which schedulers open one after the other."""
+
+    def setUp(self) -> None:
+        folder = temporary_folder()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name, "jobs.sqlite3")
+
+    def make_scheduler(self, **options: Any) -> asyncz.AsyncIOScheduler:
+        """Return a stopped scheduler on the file; its store is `self.store`."""
+        self.store = asyncz.SQLiteStore(self.path)
+        scheduler = asyncz.AsyncIOScheduler(
+            **{"timezone": "UTC", "stores": {"default": self.store}, **options}
+        )
+        self.addCleanup(scheduler.shutdown)
+        return scheduler
+
+    def after_a_restart(self, job: dict[str, Any], **options: Any) -> asyncz.Job:
+        """Add a job, and return what the next scheduler reads."""
+        first = self.make_scheduler(**options)
+        first.start(paused=True)
+        id = first.add_job(max, **{"next_run_time": None, **job}).id
+        first.shutdown()
+        second = self.make_scheduler(**options)
+        second.start(paused=True)
+        return second.get_job(id)
+
+
 class FaultTestCase(unittest.TestCase):
     """Real time: a scheduler in a thread, with a job in a store that is not well.
 
@@ -265,6 +297,12 @@ def wait_until(condition, seconds=20.0):
             return False
         time.sleep(0.01)
     return True
+
+
+def silence(case: unittest.TestCase) -> None:
+    """Let nothing be logged for the rest of a test, whose point are errors."""
+    logging.disable(logging.CRITICAL)
+    case.addCleanup(logging.disable, logging.NOTSET)
 
 
 async def becomes(condition, seconds=20.0):
@@ -411,6 +449,16 @@ def system_zone_files(localtime: pathlib.Path, timezone_file: pathlib.Path) -> A
     return unittest.mock.patch.multiple(
         asyncz, _LOCALTIME=str(localtime), _TIMEZONE_FILE=str(timezone_file)
     )
+
+
+def no_threads() -> Any:
+    """Let this be a platform that has none, as a browser."""
+    return unittest.mock.patch.object(asyncz, "_NO_THREADS", True)
+
+
+def shown_time(instant_us: int, zone: tzinfo) -> datetime:
+    """Return an instant as it is shown in a zone, whatever the number."""
+    return asyncz._from_us(instant_us, zone)
 
 
 # Inside: jobs and records.
@@ -565,6 +613,11 @@ def codec_of(store: Any) -> Any:
 def codec_with(secret: bytes, store: Any) -> Any:
     """Return what reads records in the place of a store's, but with that secret."""
     return make_codec(secret, store._codec._context)
+
+
+def signature_of(secret: bytes, place: str, job_id: str, payload: str) -> str:
+    """Return how a store there signs the record of a job."""
+    return make_codec(secret, place)._signature(secret, job_id, payload)
 
 
 def options_of(store: Any) -> dict[str, Any]:
@@ -848,6 +901,57 @@ class TestAddListener(VirtualTimeTestCase):
         self.assertEqual(order, list(range(2000)))
 
 
+class TestAddListenerToASchedulerInAThread(unittest.TestCase):
+    """One with a loop of its own, beside which listeners have a thread of their own."""
+
+    def test_calls_in_order_in_that_thread_which_the_shutdown_waits_for(self):
+        def listener(event):
+            time.sleep(0.005)
+            seen.append(
+                (event.return_value, threading.current_thread().name, asyncio._get_running_loop())
+            )
+
+        seen, numbers = [], iter(range(40))
+        scheduler = asyncz.AsyncIOScheduler()
+        scheduler.add_listener(listener, asyncz.JOB_EXECUTED)
+        with scheduler:
+            job = scheduler.add_job(lambda: next(numbers), next_run_time=None)
+            for _ in range(40):
+                scheduler.run_job(job.id).result(10)
+        self.assertEqual([value for value, *_ in seen], list(range(40)))
+        self.assertEqual({(name[:6], loop) for _, name, loop in seen}, {("asyncz", None)})
+        self.assertNotIn("asyncz", {name for _, name, _ in seen})
+
+    def test_takes_one_that_shuts_it_down(self):
+        for is_async in (False, True):
+            with self.subTest(is_async=is_async):
+                scheduler, ended = asyncz.AsyncIOScheduler(), threading.Event()
+
+                def stop(event, scheduler=scheduler, ended=ended):
+                    scheduler.shutdown()
+                    ended.set()
+
+                async def stop_soon(event, scheduler=scheduler, ended=ended):
+                    await scheduler.shutdown()
+                    ended.set()
+
+                scheduler.add_listener(stop_soon if is_async else stop, asyncz.JOB_EXECUTED)
+                scheduler.start()
+                scheduler.add_job(int)
+                self.assertTrue(ended.wait(5))
+                self.assertTrue(wait_until(lambda scheduler=scheduler: not scheduler.running, 5))
+                scheduler.shutdown()
+
+    def test_takes_a_slow_one_that_holds_up_no_job(self):
+        hold, beats = threading.Event(), []
+        scheduler = asyncz.AsyncIOScheduler()
+        scheduler.add_listener(lambda event: hold.wait(10), asyncz.JOB_EXECUTED)
+        with scheduler:
+            scheduler.add_job(beats.append, "interval", seconds=0.02, args=[1])
+            self.assertTrue(wait_until(lambda: len(beats) > 10, 5))
+            hold.set()
+
+
 # === Time ===
 # Time zones: named, given as a tzinfo, or that of the machine.
 
@@ -1064,6 +1168,119 @@ class TestLocalTimezone(unittest.TestCase):
             " (pip install tzdata), or the system's own (on Debian: apt-get install tzdata)\n"
         )
         self.assertEqual((result.stderr, result.stdout), ("", expected))
+
+    def test_without_a_name_knows_all_years_where_the_system_knows_some(self):
+        class OfWindows(datetime):
+            """A time on a system whose localtime(3) knows the years 1970 to 3000."""
+
+            def astimezone(self, tz=None):
+                if tz is None and not 1970 < self.year < 3000:
+                    raise OSError(22, "Invalid argument")
+                return super().astimezone(tz)
+
+        tzset = getattr(time, "tzset", lambda: None)
+        self.addCleanup(tzset)
+        with unittest.mock.patch.dict(os.environ, TZ="CET-1CEST,M3.5.0,M10.5.0/3"):
+            tzset()
+            zone = asyncz.AsyncIOScheduler().timezone
+            for year in (1, 1950, 1970, 3000, 4001, 9998):
+                with self.subTest(year):
+                    for month, hours, name in ((1, 1, "CET"), (7, 2, "CEST")):
+                        local = OfWindows(year, month, 15, 12, tzinfo=zone)
+                        self.assertEqual(
+                            (local.utcoffset(), local.tzname()), (timedelta(hours=hours), name)
+                        )
+                        utc = OfWindows(year, month, 15, 12 - hours, tzinfo=zone)
+                        self.assertEqual(
+                            zone.fromutc(utc).isoformat()[:16], f"{year:04}-{month:02}-15T12:00"
+                        )
+
+
+class TestTimeThatNotEveryZoneCanShow(unittest.TestCase):
+    def test_is_refused_where_it_is_given_with_the_name_of_the_parameter(self):
+        tokyo, new_york = map(zoneinfo.ZoneInfo, ("Asia/Tokyo", "America/New_York"))
+        scheduler = asyncz.AsyncIOScheduler(timezone="America/New_York")
+        lowest, highest = datetime.min, datetime.max
+        problem = "not every time zone can show that; give a time in the years 2 to 9998"
+        rows = [
+            (name, moment, lambda **given: scheduler.add_job(print, "interval", hours=1, **given))
+            for name in ("next_run_time", "start_at")
+            for moment in (
+                lowest,
+                highest,
+                lowest.replace(tzinfo=tokyo),
+                highest.replace(tzinfo=new_york),
+                date.max,
+                "9999-12-31T23:59",
+                "0001-01-01",
+            )
+        ]
+        rows += [
+            ("run_at", moment, lambda **given: scheduler.add_job(print, **given))
+            for moment in (lowest, highest, date.max, "0001-01-02")
+        ]
+        # fmt: off
+        rows += [
+            ("end_at", lowest, lambda **given: CronTrigger(hour=1, **given)),
+            ("until", lowest, scheduler.upcoming),
+            ("run_at", highest.replace(tzinfo=UTC), DateTrigger),
+            ("start_at", highest, lambda **given: CronTrigger(hour=1, timezone="Asia/Tokyo", **given)),
+        ]
+        # fmt: on
+        for name, moment, call in rows:
+            with self.subTest(name, moment=moment):
+                self.assertEqual(
+                    complaint(call, **{name: moment}), f"ValueError: {name}={moment!r}: {problem}"
+                )
+        self.assertEqual(scheduler.get_jobs(), [])
+
+    def test_means_never_as_an_end(self):
+        now = at("2026-01-01 00:30")
+        for zone in ("America/New_York", "Asia/Tokyo", "UTC"):
+            scheduler = asyncz.AsyncIOScheduler(timezone=zone)
+            for end in (date.max, datetime.max, "9999-12-31", datetime.max.replace(tzinfo=UTC)):
+                with self.subTest(zone, end=end):
+                    for trigger in (
+                        IntervalTrigger(hours=1, end_at=end, timezone=zone),
+                        CronTrigger(minute=0, end_at=end, timezone=zone),
+                    ):
+                        self.assertGreater(trigger.get_next_trigger_time(None, now), now)
+                        self.assertEqual(trigger, eval(repr(trigger)))
+                    job = scheduler.add_job(print, trigger)
+                    self.assertEqual(len(scheduler.upcoming(3, until=end)), 3)
+                    self.assertIn("next run: 20", str(job))
+                    job.delete()
+
+    def test_is_shown_as_the_nearest_that_can_be_shown(self):
+        zones = [
+            *map(zoneinfo.ZoneInfo, ("Asia/Tokyo", "America/New_York")),
+            UTC,
+            timezone(timedelta(hours=-23)),
+        ]
+        for zone in zones:
+            for instant, year in (
+                (10**40, 9999),
+                (-(10**40), 1),
+                (253_402_300_799 * 10**6, 9999),
+            ):
+                with self.subTest(zone, instant=instant):
+                    self.assertEqual(shown_time(instant, zone).year, year)
+
+    def test_may_be_near_as_the_start_of_a_grid(self):
+        trigger = IntervalTrigger(days=7, start_at="0002-01-01", timezone="America/New_York")
+        following = trigger.get_next_trigger_time(None, at("2026-01-01"))
+        self.assertLess(following - at("2026-01-01"), timedelta(days=7))
+
+    def test_is_no_run_time_to_go_on_from(self):
+        zone = "America/New_York"
+        for moment in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)):
+            for trigger in (
+                IntervalTrigger(hours=1, timezone=zone),
+                CronTrigger(hour=1, timezone=zone),
+            ):
+                with self.subTest(trigger=str(trigger), moment=moment):
+                    following = trigger.get_next_trigger_time(moment, moment)
+                    self.assertIn(getattr(following, "year", None), (1, 1970, None))
 
 
 # === Triggers ===
@@ -1306,6 +1523,89 @@ class TestAndTriggerAndOrTrigger(unittest.TestCase):
                     self.assertEqual(complaint(kind, members), expected)
 
 
+class Parity(BaseTrigger):
+    """Every even, or odd, second; it does not want to be asked for ever."""
+
+    asked = 0
+
+    def __init__(self, parity: int) -> None:
+        self.parity = parity
+
+    def get_next_trigger_time(self, previous_time, now):
+        Parity.asked += 1
+        if Parity.asked > 100_000:
+            raise AssertionError("asked too often")
+        second = int((previous_time or now).timestamp()) + 1
+        return datetime.fromtimestamp(second + (second + self.parity) % 2, UTC)
+
+
+class TestAndTrigger(unittest.TestCase):
+    def setUp(self):
+        Parity.asked = 0
+
+    def test_that_never_agrees_gives_up_after_some_steps_however_deep_it_is(self):
+        even, odd = Parity(0), Parity(1)
+        for depth in (2, 50):
+            plain, mixed = AndTrigger([even, even]), AndTrigger([even, even])
+            for _ in range(depth):
+                plain = AndTrigger([plain, odd])
+                mixed = AndTrigger([OrTrigger([mixed, even]), odd])
+            for trigger in (plain, mixed):
+                with self.subTest(depth, mixed=trigger is mixed):
+                    Parity.asked = 0
+                    self.assertIsNone(trigger.get_next_trigger_time(None, at("2026-01-01")))
+
+    def test_of_many_intervals_gives_up_after_some_steps(self):
+        primes = [n for n in range(2, 300) if all(n % k for k in range(2, n))][:50]
+        members = [
+            IntervalTrigger(
+                seconds=prime, start_at=datetime(2026, 1, 1) + timedelta(seconds=n), timezone="UTC"
+            )
+            for n, prime in enumerate(primes)
+        ]
+        trigger = AndTrigger([Parity(0), *members])
+        self.assertIsNone(trigger.get_next_trigger_time(None, at("2026-01-01")))
+
+    def test_in_another_agrees_as_if_it_were_one(self):
+        two, three, five = (
+            IntervalTrigger(minutes=n, start_at="2026-01-01", timezone="UTC") for n in (2, 3, 5)
+        )
+        for trigger in (
+            AndTrigger([two, three, five]),
+            AndTrigger([AndTrigger([two, three]), five]),
+            AndTrigger([two, OrTrigger([AndTrigger([three, five])])]),
+        ):
+            with self.subTest(str(trigger)):
+                first = trigger.get_next_trigger_time(None, at("2026-01-01"))
+                self.assertEqual(
+                    [first, trigger.get_next_trigger_time(first, first)],
+                    [at("2026-01-01"), at("2026-01-01 00:30")],
+                )
+
+    def test_that_gives_up_does_not_end_the_others(self):
+        dull, hourly = (
+            AndTrigger([CronTrigger(minute=minute, timezone="UTC") for minute in minutes])
+            for minutes in (("*/2", "1/2"), ("*/30", 0))
+        )
+        self.assertEqual(
+            OrTrigger([dull, hourly]).get_next_trigger_time(None, at("2026-01-01 00:10")),
+            at("2026-01-01 01:00"),
+        )
+
+    def test_may_have_a_long_list_in_it(self):
+        days = OrTrigger([DateTrigger(at("2026-01-01") + timedelta(days=n)) for n in range(12_000)])
+        trigger = AndTrigger([days, CronTrigger(day=1, month=7, timezone="UTC")])
+        self.assertEqual(trigger.get_next_trigger_time(None, at("2026-01-02")), at("2026-07-01"))
+
+    def test_finds_a_time_right_after_1970(self):
+        members = [
+            IntervalTrigger(seconds=0.000_001, start_at=at("1970-01-01"), timezone="UTC")
+            for _ in range(2)
+        ]
+        following = AndTrigger(members).get_next_trigger_time(at("1970-01-01"), at("1970-01-01"))
+        self.assertEqual(following, at("1970-01-01") + timedelta(microseconds=1))
+
+
 class TestStartAtAndEndAt(unittest.TestCase):
     def test_are_included(self):
         trigger = CronTrigger(
@@ -1460,6 +1760,47 @@ class TestJitter(unittest.TestCase):
             [CronTrigger(hour=8, jitter=jitter).jitter for jitter in (None, 0, 0.5)],
             [None, None, 0.5],
         )
+
+
+class TestNumberOfSeconds(unittest.TestCase):
+    def test_that_is_too_big_is_a_value_error_that_names_the_parameter(self):
+        huge, scheduler = 10**400, asyncz.AsyncIOScheduler()
+        zero = "the interval is {} seconds; it must be more than zero, as in minutes=5"
+        # fmt: off
+        rows = [
+            (IntervalTrigger, {"seconds": float("-inf")}, f"IntervalTrigger: seconds=-inf: {zero.format('-4.61169e+18')}"),
+            (IntervalTrigger, {"days": -1e308}, f"IntervalTrigger: days=-1e+308: {zero.format('-3.9845e+23')}"),
+            (IntervalTrigger, {"hours": huge, "minutes": 0.5}, f"IntervalTrigger: hours={huge}, minutes=0.5: the interval is too long"),
+            (IntervalTrigger, {"weeks": float("inf"), "days": float("-inf")}, "IntervalTrigger: weeks=inf, days=-inf: the interval is too long"),
+            (IntervalTrigger, {"seconds": 1e17}, "IntervalTrigger: seconds=1e+17: the interval is too long"),
+            (
+                lambda **given: scheduler.add_job(print, **given),
+                {"mistrigger_grace_time": 1e308},
+                "mistrigger_grace_time=1e+308: not a number of seconds above 0; give None for however late",
+            ),
+        ]
+        # fmt: on
+        for value in (1e308, huge, 1e12):
+            jittered = {"hours": 1, "jitter": value}
+            problem = f"jitter={value!r}: not a number of seconds, 0 or more"
+            rows.append((IntervalTrigger, jittered, problem))
+            for name, kind in (
+                ("lease", asyncz.SQLiteStore),
+                ("poll_interval", asyncz.SQLiteStore),
+                ("store_retry_interval", asyncz.AsyncIOScheduler),
+            ):
+                problem = f"{name}={value!r}: not a number of seconds above 0"
+                rows.append((kind, {name: value}, problem))
+        for call, given, expected in rows:
+            with self.subTest(expected[:60]):
+                self.assertEqual(complaint(call, **given), f"ValueError: {expected}")
+
+    def test_is_fine_where_it_is_not_bigger_than_time(self):
+        trigger = IntervalTrigger(
+            weeks=400_000, start_at="0002-01-01", timezone="America/New_York", jitter=8e9
+        )
+        self.assertIsNotNone(trigger.get_next_trigger_time(None, at("2026-01-01")))
+        self.assertEqual(IntervalTrigger(seconds=1e12).interval, timedelta(seconds=1e12))
 
 
 class TestBaseTrigger(VirtualTimeTestCase):
@@ -1716,6 +2057,22 @@ class TestEveryTrigger(unittest.TestCase):
                 self.assertEqual(
                     complaint(trigger.get_next_trigger_time, now, now), "no error: None"
                 )
+
+    def test_has_its_arguments_as_attributes(self):
+        triggers = [
+            DateTrigger("2026-01-01"),
+            DateTrigger(),
+            IntervalTrigger(minutes=5, start_at="2026-01-01", jitter=3, timezone="UTC"),
+            CronTrigger(hour="*/2", day_of_week="mon-fri", end_at="2030-01-01"),
+            CronTrigger(second=5),
+            AndTrigger([CronTrigger(hour=8)], jitter=1),
+            OrTrigger([IntervalTrigger(hours=1), DateTrigger()]),
+        ]
+        for trigger in triggers:
+            with self.subTest(repr(trigger)):
+                names = inspect.signature(type(trigger)).parameters
+                given = {name: getattr(trigger, name) for name in names}
+                self.assertEqual(type(trigger)(**given), trigger)
 
 
 # === Cron ===
@@ -1988,6 +2345,39 @@ class TestCronTriggerField(unittest.TestCase):
             complaint(from_crontab, "0 0 30 2 *"), f"ValueError: month='2', day='30'{end}"
         )
 
+    def test_of_many_words_is_understood_within_a_deadline(self):
+        program = "import asyncz; asyncz.CronTrigger(day='1st mon,' * 100_000 + 'last', hour='1,' * 500_000 + '2'); print('done')"
+        self.assertEqual(run_python("-c", program, timeout=25).stdout, "done\n")
+
+    def test_of_many_words_still_names_the_first_that_is_wrong(self):
+        self.assertIn(
+            "'nope' is not understood", complaint(CronTrigger, day="1st mon,nope,1st mon,neither")
+        )
+
+    def test_is_shown_among_the_fields_which_cannot_be_changed(self):
+        # fmt: off
+        rows = [
+            (CronTrigger(hour=8, day="1st mon"), {"day": "1st mon", "hour": "8"}),
+            (CronTrigger(minute="*/5", timezone="UTC", jitter=4), {"minute": "*/5"}),
+            (from_crontab("*/5 9-17 L * mon-fri"), {"minute": "*/5", "hour": "9-17", "day": "L", "month": "*", "day_of_week": "mon-fri"}),
+            (from_crontab("30 0 8 * * 7"), {"second": "30", "minute": "0", "hour": "8", "day": "*", "month": "*", "day_of_week": "7"}),
+            (from_crontab("@daily"), {"minute": "0", "hour": "0", "day": "*", "month": "*", "day_of_week": "*"}),
+        ]
+        # fmt: on
+        for trigger, expected in rows:
+            with self.subTest(repr(trigger)):
+                self.assertEqual(trigger.fields, expected)
+                self.assertRegex(
+                    complaint(lambda trigger=trigger: trigger.fields.update(hour="9")),
+                    "^AttributeError: 'mappingproxy'",
+                )
+                for other in (
+                    eval(repr(trigger)),
+                    copy.deepcopy(trigger),
+                    pickle.loads(pickle.dumps(trigger)),
+                ):
+                    self.assertEqual((other, other.fields), (trigger, expected))
+
 
 class TestFromCrontab(unittest.TestCase):
     """What crontab(5) says, which keyword fields don't."""
@@ -2129,6 +2519,23 @@ class TestFromCrontab(unittest.TestCase):
         for expression, expected in rows:
             with self.subTest(expression):
                 self.assertEqual(complaint(from_crontab, expression), expected)
+
+    def test_runs_from_a_weekday_to_seven_by_a_step(self):
+        rows = [
+            ("1/2", "mon wed fri sun"),
+            ("4/3", "thu sun"),
+            ("0/2", "sun tue thu sat"),
+            ("sun/3", "sun wed sat"),
+            ("sat/1", "sat sun"),
+            ("*/2", "sun tue thu sat"),
+            ("7/1", "sun"),
+        ]
+        for field, expected in rows:
+            with self.subTest(field):
+                trigger = from_crontab(f"0 0 * * {field}", timezone="UTC")
+                runs = fires(trigger, "2026-01-04 00:00", "2026-01-10 23:59")  # from a Sunday on
+                days = {f"{at(run):%a}".lower() for run in runs}
+                self.assertEqual(sorted(days), sorted(expected.split()))
 
 
 class TestCronTriggerAtAClockChange(unittest.TestCase):
@@ -2544,6 +2951,30 @@ class TestTriggerOfAJob(VirtualTimeTestCase):
         await asyncio.sleep(1)
         self.assertEqual((runs, self.scheduler.get_jobs()), (["00:00:00"], []))
 
+    async def test_that_is_due_all_the_time_is_not_walked_to_find_the_last_of_a_backlog(self):
+        class Microseconds(BaseTrigger):
+            """Every microsecond; counts how often it is asked."""
+
+            asked = 0
+
+            def get_next_trigger_time(self, previous_time, now):
+                Microseconds.asked += 1
+                if Microseconds.asked > 5000:
+                    raise AssertionError("asked too often")
+                return (previous_time or now) + timedelta(microseconds=1)
+
+        async def job():
+            runs.append(self.now())
+            self.scheduler.pause()
+
+        runs: list[str] = []
+        self.scheduler.start(paused=True)
+        self.scheduler.add_job(job, Microseconds())
+        await asyncio.sleep(3600)
+        self.scheduler.resume()
+        await asyncio.sleep(1)
+        self.assertEqual((runs, Microseconds.asked < 500), (["01:00:00"], True))
+
 
 class TestNextRunTime(VirtualTimeTestCase):
     async def test_is_what_was_given(self):
@@ -2814,6 +3245,31 @@ class TestFnOfAJob(VirtualTimeTestCase):
         job = self.scheduler.add_job(Later, next_run_time=None)
         self.assertIsInstance(await asyncio.wrap_future(self.scheduler.run_job(job.id)), Later)
 
+    async def test_that_is_a_reference_of_many_packages_is_none(self):
+        reference = "a." * 100_000 + "b:c"
+        self.assertEqual(
+            complaint(self.scheduler.add_job, reference),
+            f"ValueError: fn={reference!r}: not a reference; write it as 'package.module:object'",
+        )
+
+    async def test_is_shown_as_a_reference_where_it_has_one(self):
+        def local():
+            pass
+
+        rows = [
+            (nothing, None, f"{__name__}:nothing"),
+            ("os.path:join", ["a"], "os.path:join"),
+            (os.getcwd, None, f"{os.getcwd.__module__}:getcwd"),
+            (local, None, None),
+            (lambda: None, None, None),
+            ([].clear, None, None),
+            (functools.partial(nothing), None, None),
+        ]
+        for fn, args, expected in rows:
+            with self.subTest(fn):
+                job = self.scheduler.add_job(fn, "interval", hours=1, args=args)
+                self.assertEqual(job.fn_ref, expected)
+
 
 class TestArgsAndKwargsOfAJob(VirtualTimeTestCase):
     async def test_that_do_not_fit_are_refused_with_the_name_of_the_parameter(self):
@@ -2849,6 +3305,16 @@ class TestArgsAndKwargsOfAJob(VirtualTimeTestCase):
             lambda *args, **kwargs: None, args=(number for number in range(3)), kwargs={"a": 1}
         )
         self.assertEqual((job.args, job.kwargs), ((0, 1, 2), {"a": 1}))
+
+    async def test_cannot_be_changed_in_place(self):
+        def change():
+            job.kwargs["end"] = "!"
+
+        job = self.scheduler.add_job(print, "interval", hours=1, args=["a"], kwargs={"sep": "-"})
+        self.assertRegex(
+            complaint(change), "^TypeError: 'mappingproxy' object does not support item assignment"
+        )
+        self.assertEqual((job.kwargs, job.args), ({"sep": "-"}, ("a",)))
 
 
 # === Options ===
@@ -3005,6 +3471,30 @@ class TestJob(VirtualTimeTestCase):
                 "<Job 'a' interval[0:01:00] next run: paused>",
             ),
         )
+
+    async def test_is_shown_as_over_where_its_schedule_was_so_from_the_beginning(self):
+        self.scheduler.start()
+        job = self.scheduler.add_job(nothing, "cron", year=1999, id="x")
+        self.assertIn("next run: over", str(job))
+        self.assertIn("next run: over", repr(job))
+
+    async def test_is_shown_and_logged_in_one_line_whatever_is_in_its_texts(self):
+        class Forging(BaseTrigger):
+            def get_next_trigger_time(self, previous_time, now):
+                return (previous_time or now) + timedelta(hours=1)
+
+            def __str__(self):
+                return "odd\nERROR forged \x1b[31m\u2028"
+
+        self.scheduler.start()
+        with self.assertLogs("asyncz", "INFO") as logs:
+            job = self.scheduler.add_job(print, Forging(), id="a\nb", name="name\r\n\x1b[2J\x7f")
+            never = self.scheduler.add_job(print, "cron", hour=1, end_at="2025-01-01", id="c\nd")
+        for text in (str(job), repr(job), str(never), *logs.output):
+            with self.subTest(text):
+                self.assertEqual([sign for sign in text if not sign.isprintable()], [])
+        self.assertIn(r"name\r\n\x1b[2J\x7f (odd\nERROR forged \x1b[31m\u2028, next run", str(job))
+        self.assertIn(r"odd\nERROR", "".join(logs.output))
 
 
 # === Runs ===
@@ -3594,6 +4084,230 @@ class TestRecordOfAJob(unittest.TestCase):
             "^LookupError: fn='no_such_module:f': there is no module 'no_such_module'",
         )
 
+    def test_has_a_signature_of_each_part_by_itself(self):
+        rows = [
+            ("c", "a", "b\0c"),
+            ("c", "a\0b", "c"),
+            ("c\0a", "b", "c"),
+            ("c", "a", "?"),
+            ("c", "a", "\ud83f"),
+            ("c", "?", ""),
+            ("c", "\ud83f", ""),
+        ]
+        found = {signature_of(b"secret", *row) for row in rows}
+        self.assertEqual(len(found), len(rows))
+
+
+class Elsewhere(tzinfo):
+    """A time zone that calls itself Europe/Paris."""
+
+    def utcoffset(self, dt):
+        return timedelta(hours=9)
+
+    def dst(self, dt):
+        return timedelta(0)
+
+    def tzname(self, dt):
+        return "CET"
+
+    def __str__(self):
+        return "Europe/Paris"
+
+
+def zone_from_file(place: str, name: str) -> zoneinfo.ZoneInfo:
+    """Return the zone of a place under the name of another."""
+    for folder in zoneinfo.TZPATH:
+        if os.path.exists(f"{folder}/{place}"):
+            with open(f"{folder}/{place}", "rb") as file:
+                return zoneinfo.ZoneInfo.from_file(file, key=name)
+    raise unittest.SkipTest("no time zone database of the system")
+
+
+def check_instants_in_a_record(case: FileTestCase, moments: list[datetime]) -> None:
+    """Check that aware times come back as the same instants."""
+    found = case.after_a_restart({"args": moments})
+    for before, after in zip(moments, found.args):
+        with case.subTest(before.isoformat(), zone=str(before.tzinfo)):
+            case.assertEqual(
+                (after - before, after.utcoffset()), (timedelta(0), before.utcoffset())
+            )
+
+
+def check_run_times_in_a_record(case: FileTestCase, moments: list[datetime]) -> None:
+    """Check that times of a trigger mean the same run times when they come back."""
+    for moment in moments:
+        for kind, given in (
+            ("date", {"run_at": moment}),
+            ("interval", {"start_at": moment, "hours": 5}),
+        ):
+            with case.subTest(kind, moment=moment):
+                scheduler = asyncz.AsyncIOScheduler(timezone="Europe/Paris")
+                expected = scheduler.add_job(max, kind, **given).next_run_time
+                found = case.after_a_restart(
+                    {"trigger": kind, "next_run_time": asyncz.UNSET, **given},
+                    timezone="Europe/Paris",
+                )
+                case.assertEqual(found.next_run_time, expected)
+                case.assertEqual(found.pause().resume().next_run_time, expected)
+
+
+class TestTimesInARecord(FileTestCase):
+    def test_come_back_as_the_same_instant(self):
+        paris, tokyo = map(zoneinfo.ZoneInfo, ("Europe/Paris", "Asia/Tokyo"))
+        evening, nine = datetime(2027, 5, 1, 18), timedelta(hours=9)
+        check_instants_in_a_record(
+            self,
+            [
+                datetime(2027, 10, 31, 2, 30, fold=1, tzinfo=paris),
+                datetime(2027, 10, 31, 2, 30, tzinfo=paris),
+                datetime(2027, 3, 28, 2, 30, tzinfo=paris),
+                evening.replace(tzinfo=zone_from_file("Asia/Tokyo", "Europe/Paris")),
+                evening.replace(tzinfo=zone_from_file("Asia/Tokyo", "Foo/Bar")),
+                evening.replace(tzinfo=Elsewhere()),
+                datetime.max.replace(tzinfo=paris),
+                datetime.min.replace(tzinfo=tokyo),
+                *(
+                    evening.replace(tzinfo=timezone(nine, name))
+                    for name in ("Europe/Paris", "UTC", "local")
+                ),
+            ],
+        )
+
+    def test_that_are_naive_keep_their_fold(self):
+        for fold in (0, 1):
+            moment = datetime(2027, 10, 31, 2, 30, fold=fold)
+            clock = clock_time(2, 30, fold=fold)
+            found = self.after_a_restart({"args": [moment, clock]})
+            self.assertEqual(
+                [(value, value.fold) for value in found.args], [(moment, fold), (clock, fold)]
+            )
+
+    def test_of_a_trigger_are_the_same_run_times(self):
+        tokyo = zone_from_file("Asia/Tokyo", "Europe/Paris")
+        check_run_times_in_a_record(
+            self,
+            [
+                datetime(2027, 10, 31, 2, 30, fold=1),
+                datetime(2027, 10, 31, 2, 30),
+                datetime(2027, 5, 1, 18, tzinfo=tokyo),
+                datetime(2027, 5, 1, 18, tzinfo=timezone(timedelta(hours=9), "local")),
+            ],
+        )
+
+    def test_keep_the_zone_of_a_time_of_day(self):
+        zones = [None, zoneinfo.ZoneInfo("Europe/Paris"), UTC, timezone(timedelta(hours=9), "UTC")]
+        found = self.after_a_restart({"args": [clock_time(8, tzinfo=zone) for zone in zones]})
+        self.assertEqual([value.tzinfo for value in found.args], zones)
+        wrong = clock_time(8, tzinfo=zone_from_file("Asia/Tokyo", "Europe/Paris"))
+        self.assertRegex(
+            complaint(self.make_scheduler().add_job, max, args=[wrong]),
+            r"^TypeError: args\[0\].*a time zone with the name of another can't be kept in a record",
+        )
+
+
+class TestZoneInARecord(FileTestCase):
+    def test_that_its_name_does_not_lead_back_to_is_refused(self):
+        problem = (
+            "a time zone with the name of another can't be kept in a record; give one by its name"
+        )
+        for zone in (zone_from_file("Asia/Tokyo", "Europe/Paris"), Elsewhere()):
+            with self.subTest(str(zone)):
+                scheduler = self.make_scheduler()
+                self.assertEqual(
+                    complaint(scheduler.add_job, print, "cron", hour=18, timezone=zone),
+                    f"TypeError: trigger['timezone']={zone!r}: {problem}",
+                )
+                scheduler = self.make_scheduler(timezone=zone)
+                self.assertEqual(
+                    complaint(scheduler.add_job, print, "cron", hour=18),
+                    f"TypeError: timezone={zone!r}: {problem}",
+                )
+
+    def test_that_is_an_offset_is_kept_whatever_it_is_called(self):
+        now = at("2027-05-01")
+        for name in ("UTC", "Europe/Paris", "local", "JST"):
+            with self.subTest(name):
+                zone = timezone(timedelta(hours=9), name)
+                found = self.after_a_restart({"trigger": CronTrigger(hour=18, timezone=zone)})
+                self.assertEqual(
+                    found.trigger.get_next_trigger_time(None, now), at("2027-05-01 09:00")
+                )
+                found = self.after_a_restart(
+                    {"trigger": "cron", "hour": 18, "next_run_time": asyncz.UNSET}, timezone=zone
+                )
+                self.assertEqual(found.next_run_time.astimezone(UTC).hour, 9)
+
+
+class TestRecordThatIsWrong(FileTestCase):
+    def add(self, reference):
+        """Add a job, and let its record name a function as that JSON has it."""
+        pathlib.Path(self.path).unlink(missing_ok=True)
+        scheduler = self.make_scheduler()
+        scheduler.start(paused=True)
+        scheduler.add_job(nothing, "interval", hours=1, id="a", next_run_time=None)
+        scheduler.shutdown()
+        with contextlib.closing(sqlite3.connect(self.path)) as connection, connection:
+            done = connection.execute(
+                "UPDATE jobs SET def = replace(def, ?, ?)",
+                (json.dumps(f"{__name__}:nothing"), reference),
+            )
+            self.assertEqual(done.rowcount, 1)
+
+    def test_because_it_names_no_function_is_unreadable(self):
+        for value in ("null", "5", '""'):
+            with self.subTest(value):
+                self.add(value)
+                scheduler = self.make_scheduler()
+                scheduler.start(paused=True)
+                self.assertEqual(
+                    (scheduler.get_jobs(), [id for id, _ in self.store.unreadable()]), ([], ["a"])
+                )
+
+    def test_is_looked_at_without_an_import(self):
+        package = self.path.parent / "side_package"
+        package.mkdir()
+        (package / "__init__.py").write_text("")
+        (package / "side_effect.py").write_text("def f(): pass\n")
+        # What is said of it; None where anything is.
+        rows = [
+            (f"{__name__}:double", []),
+            ("side_package.side_effect:f", []),
+            ("side_package.nowhere:f", []),
+            ("side_packages:f", ["fn='side_packages:f': there is no module 'side_packages'"]),
+            ("json.nowhere:f", ["fn='json.nowhere:f': there is no module 'json.nowhere'"]),
+            ("json.decoder.more:f", None),
+            (f"{__name__}:absent", None),
+            (f"{__name__}:HERE", None),
+            ("nothing", None),
+        ]
+        with unittest.mock.patch.object(sys, "path", [str(package.parent), *sys.path]):
+            for reference, expected in rows:
+                with self.subTest(reference):
+                    self.add(json.dumps(reference))
+                    scheduler = self.make_scheduler()
+                    scheduler.start(paused=True)
+                    reasons = [reason for _, reason in self.store.unreadable()]
+                    if expected is None:
+                        self.assertEqual(len(reasons), 1)
+                    else:
+                        self.assertEqual(reasons, expected)
+                    self.assertEqual([name for name in sys.modules if name.startswith("side_")], [])
+                    scheduler.shutdown()
+
+    def test_is_none_for_an_id_that_is_no_text(self):
+        scheduler = self.make_scheduler()
+        for start in (False, True):
+            if start:
+                scheduler.start(paused=True)
+            with self.subTest(start=start):
+                message = complaint(scheduler.add_job, print, "interval", hours=1, id="a\udce4")
+                self.assertRegex(message, r"^ValueError: id='a\\udce4': ")
+                self.assertIsNone(scheduler.get_job("a\udce4"))
+                self.assertRegex(complaint(scheduler.delete_job, "a\udce4"), "^JobLookupError: ")
+        self.assertEqual(scheduler.get_jobs(), [])
+        in_memory = asyncz.AsyncIOScheduler()
+        self.assertEqual(in_memory.add_job(print, "interval", hours=1, id="a\udce4").id, "a\udce4")
+
 
 # === Stores ===
 # What every store keeps to; the one in memory, as it is and extended; stores of the user's own.
@@ -4121,6 +4835,84 @@ class TestBaseStoreThatIsSlow(RealTimeTestCase):
                 longest = max(longest, time.monotonic() - before)
         self.assertGreaterEqual(len(RUNS), 3)
         self.assertLess(longest, 0.3, "less than one call of the store takes")
+
+
+class Blocking(DictStore):
+    """One that may not be called on a thread that runs an event loop, as Django's; it can be down."""
+
+    def __init__(self):
+        super().__init__()
+        self.down, self.refused, self.failed, self.calls = False, [], [], []
+
+    def called(self, name, *args):
+        self.calls.append(name)
+        if asyncio._get_running_loop() is not None:
+            self.refused.append(name)
+            raise RuntimeError(f"{name} on a loop")
+        if self.down and name in ("update_job", "add_job", "lookup_job"):
+            self.failed.append(name)
+            raise OSError("the database is gone")
+        return getattr(DictStore, name)(self, *args)
+
+
+for method in (
+    *("start", "shutdown", "add_job", "update_job", "delete_job", "remove_all_jobs"),
+    *("lookup_job", "get_due_jobs", "get_next_run_time", "get_all_jobs"),
+):
+    setattr(Blocking, method, functools.partialmethod(Blocking.called, method))
+
+
+class TestBaseStoreThatBlocks(VirtualTimeTestCase):
+    async def asyncSetUp(self):
+        await super().asyncSetUp()
+        self.hold, self.store = threading.Event(), Blocking()
+        self.scheduler.configure(
+            stores={"default": self.store}, executors={"one": asyncz.ThreadPoolExecutor(1)}
+        )
+
+    async def add(self, *args, **options):
+        """Add a job in another thread, as whoever has such a store does."""
+        add_job = functools.partial(self.scheduler.add_job, *args, executor="one", **options)
+        return await asyncio.get_running_loop().run_in_executor(None, add_job)
+
+    async def test_is_never_asked_on_the_loop_by_the_scheduler_itself(self):
+        self.scheduler.add_job(int, "interval", hours=1, id="waiting")
+        self.scheduler.start()
+        jobs = [await self.add(self.hold.wait, args=[5]) for _ in range(3)]
+        self.assertTrue(await becomes(lambda: all(job.running for job in jobs)))
+        self.assertTrue(self.store.jobs)
+        await asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.1)
+        self.hold.set()
+        await self.scheduler.shutdown()
+        self.assertEqual(self.store.refused, [])
+        self.assertEqual(self.store.calls[-1], "shutdown")
+
+    async def test_that_fails_while_runs_are_given_back_is_asked_again(self):
+        for failing in (False, "once", "always"):
+            with self.subTest(failing=failing):
+                self.hold.clear()
+                self.store.down, self.store.failed = False, []
+                self.store.jobs.clear()
+                self.scheduler.start()
+                first = await self.add(self.hold.wait, args=[10], id="first")
+                second = await self.add(int, id="second")
+                self.assertTrue(await becomes(lambda: first.running and second.running))
+                self.store.down = bool(failing)
+                with self.assertLogs("asyncz", "INFO") as logs:
+                    ended = self.scheduler.shutdown()
+                    self.assertFalse(self.scheduler.running)
+                    if failing:
+                        self.assertTrue(await becomes(lambda: self.store.failed))
+                    if failing == "once":
+                        self.store.down = False
+                    self.hold.set()
+                    # On virtual time, in which it would hang as well.
+                    await asyncio.wait_for(ended, 60)
+                self.assertEqual(list(self.store.jobs), [] if failing == "always" else ["second"])
+                lost = [
+                    line for line in logs.output if "'second'" in line and line.startswith("ERROR")
+                ]
+                self.assertEqual(len(lost), failing == "always", logs.output)
 
 
 # === Shared stores ===
@@ -5257,6 +6049,49 @@ class TestConfigure(VirtualTimeTestCase):
                 (job.next_run_time, job.max_instances, job.pending), (following, 4, False)
             )
 
+    def test_shows_no_secret(self):
+        hidden = "TOPSECRET"
+        prefix = "asyncz.stores.default."
+        rows = [
+            {f"{prefix}type": "sqlite", f"{prefix}secrets": hidden},
+            {f"{prefix}secret": hidden},
+            {f"{prefix}type": "sqlite", f"{prefix}secret_key": {"a": hidden}},
+            {"asyncz.stores": [{"type": "sqlite", "secret": hidden}]},
+            {"asyncz.stores.default": {"sub": {"secret": [hidden]}}},
+            {f"{prefix}type": "sqlite", f"{prefix}pth": {"secret": hidden}},
+            {f"{prefix}type": "sqlitee", f"{prefix}secret": hidden},
+            {f"{prefix}type": "sqlite", f"{prefix}secret": [5, hidden]},
+            {f"{prefix}class": "os:getcwd", f"{prefix}secret": hidden},
+            {"asyncz.executors.x.secret": hidden},
+        ]
+        for given in rows:
+            with self.subTest(given):
+                message = complaint(asyncz.AsyncIOScheduler, given)
+                self.assertRegex(message, "^(Type|Value)Error: ")
+                self.assertNotIn(hidden, message)
+        given = {"secret_key": hidden, "options": {"secret": hidden}}
+        message = complaint(asyncz.AsyncIOScheduler().add_job, len, kwargs=given)
+        self.assertRegex(
+            message,
+            r"^TypeError: args=\(\), kwargs={'secret_key': '...', 'options': {'secret': '...'}}: do not fit",
+        )
+        self.assertNotIn(hidden, message)
+
+    def test_with_what_is_no_dictionary_says_what_to_write(self):
+        hint = "options are keywords, such as timezone='Europe/Paris'"
+        for given in (5, "Europe/Paris", ["a"]):
+            with self.subTest(given):
+                self.assertEqual(
+                    complaint(asyncz.AsyncIOScheduler, given),
+                    f"TypeError: global_config={given!r}: not a dictionary; {hint}",
+                )
+
+    def test_without_a_prefix_has_none(self):
+        scheduler = asyncz.AsyncIOScheduler({"timezone": "Asia/Tokyo"}, prefix=None)
+        self.assertEqual(str(scheduler.timezone), "Asia/Tokyo")
+        scheduler.configure({"timezone": "Europe/Paris"}, None)
+        self.assertEqual(str(scheduler.timezone), "Europe/Paris")
+
 
 # === Registry ===
 # The jobs of a scheduler: how they are added, replaced, changed, listed; before the start as after
@@ -5537,6 +6372,107 @@ class TestBeforeStart(VirtualTimeTestCase):
         self.assertEqual(runs, ["00:01:00", "00:02:00"])
 
 
+class TestStoppedScheduler(FileTestCase):
+    """Its methods work on what is stored."""
+
+    def setUp(self):
+        super().setUp()
+        with self.make_scheduler() as scheduler:
+            scheduler.add_job("builtins:int", "interval", hours=1, id="report", name="the report")
+            scheduler.add_job("builtins:int", "cron", hour=3, id="night")
+
+    def test_lists_and_finds_jobs(self):
+        scheduler = self.make_scheduler()
+        self.assertEqual(sorted(job.id for job in scheduler.get_jobs()), ["night", "report"])
+        self.assertEqual(scheduler.get_job("report").name, "the report")
+        self.assertEqual(len(scheduler.upcoming(5)), 5)
+        self.assertEqual(str(scheduler), "AsyncIOScheduler: stopped, 0 jobs, next run: none")
+
+    def test_changes_them(self):
+        scheduler = self.make_scheduler()
+        scheduler.pause_job("report")
+        scheduler.update_job("night", name="at night")
+        scheduler.reschedule_job("night", trigger="cron", hour=4)
+        again = self.make_scheduler()
+        self.assertIsNone(again.get_job("report").next_run_time)
+        night = again.get_job("night")
+        self.assertEqual((night.name, night.next_run_time.hour), ("at night", 4))
+        scheduler.get_job("report").resume()
+        self.assertIsNotNone(again.get_job("report").next_run_time)
+        scheduler.delete_job("night")
+        self.assertEqual([job.id for job in again.get_jobs()], ["report"])
+        scheduler.remove_all_jobs()
+        self.assertEqual(again.get_jobs(), [])
+
+    def test_says_of_an_id_that_is_not_there_what_is(self):
+        with self.assertRaisesRegex(
+            asyncz.JobLookupError, "job_id='raport': no such job; did you mean 'report'?"
+        ):
+            self.make_scheduler().pause_job("raport")
+
+    def test_makes_no_file_no_thread_and_no_lease_by_reading(self):
+        path = f"{self.path} that is not there"
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(path)})
+        before = threading.active_count()
+        self.assertEqual(
+            (scheduler.get_jobs(), scheduler.get_job("x"), scheduler.upcoming()), ([], None, [])
+        )
+        self.assertEqual((os.path.exists(path), threading.active_count()), (False, before))
+
+    def test_sees_one_job_where_one_that_waits_is_stored(self):
+        scheduler = self.make_scheduler()
+        add_again = functools.partial(
+            scheduler.add_job,
+            *("builtins:int", "interval"),
+            hours=1,
+            id="report",
+            replace_existing=True,
+        )
+        stored = scheduler.get_job("report").next_run_time
+        self.assertTrue(add_again().pending)
+        self.assertEqual([job.id for job in scheduler.get_jobs()].count("report"), 1)
+        self.assertEqual(scheduler.get_job("report").next_run_time, stored)
+        scheduler.pause_job("report")
+        with scheduler:
+            self.assertIsNone(scheduler.get_job("report").next_run_time)
+        scheduler.resume_job("report")
+        add_again()
+        scheduler.delete_job("report")
+        with scheduler:
+            self.assertIsNone(scheduler.get_job("report"))
+
+    def test_simulates_what_is_stored_without_writing(self):
+        scheduler = self.make_scheduler()
+        before = self.path.read_bytes()
+        events = asyncz.simulate(scheduler, "2026-01-01", "2026-01-02")
+        counts = {id: sum(event.job_id == id for event in events) for id in ("report", "night")}
+        self.assertEqual(counts, {"report": 24, "night": 1})
+        self.assertEqual(self.path.read_bytes(), before)
+
+    def test_opens_a_store_of_the_users_for_a_question(self):
+        class Opened(DictStore):
+            opened = 0
+
+            def start(self, scheduler, alias):
+                Opened.opened += 1
+                calls.append("start")
+
+            def shutdown(self):
+                Opened.opened -= 1
+                calls.append("shutdown")
+
+            def get_all_jobs(self):
+                calls.append("get_all_jobs" if Opened.opened else "get_all_jobs of a closed store")
+                return super().get_all_jobs()
+
+        calls = []
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": Opened()})
+        self.assertEqual(scheduler.get_jobs(), [])
+        self.assertEqual(calls, ["start", "get_all_jobs", "shutdown"])
+        repr(scheduler)
+        self.assertEqual(len(calls), 3)
+
+
 class TestUpdateJob(VirtualTimeTestCase):
     async def test_shows_in_the_job_that_is_held(self):
         self.scheduler.start(paused=True)
@@ -5650,6 +6586,28 @@ class TestPauseJob(VirtualTimeTestCase):
         self.scheduler.pause_job("a")
         await asyncio.sleep(61)
         self.assertEqual(ended, ["00:01:10"])
+
+    async def test_of_a_one_off_whose_time_passed_is_over_at_once_by_a_run_or_a_miss(self):
+        for grace, expected in (
+            (None, ["JOB_EXECUTED"]),
+            (7200, ["JOB_EXECUTED"]),
+            (60, ["JOB_MISSED"]),
+        ):
+            with self.subTest(grace=grace):
+                scheduler, events = self.make_scheduler(), []
+                scheduler.add_listener(
+                    lambda event, events=events: events.append(code_name(event.code)),
+                    asyncz.JOB_EXECUTED | asyncz.JOB_MISSED,
+                )
+                scheduler.start()
+                run_at = self.clock.now() + timedelta(minutes=10)
+                job = scheduler.add_job(nothing, "date", run_at=run_at, mistrigger_grace_time=grace)
+                job.pause()
+                await asyncio.sleep(3600)
+                self.assertEqual(job.resume(), job)
+                await asyncio.sleep(1)
+                self.assertEqual(events, expected)
+                await scheduler.shutdown()
 
 
 class TestDeleteJob(VirtualTimeTestCase):
@@ -5851,6 +6809,272 @@ class TestRunJob(VirtualTimeTestCase):
             complaint(self.scheduler.run_job, "tick"), expected.replace("'a'", "'tick'")
         )
 
+    async def test_is_awaited(self):
+        async def slow():
+            await asyncio.sleep(5)
+            return "done"
+
+        job = self.scheduler.add_job(slow, next_run_time=None)
+        self.assertEqual((await self.scheduler.run_job(job.id), self.now()), ("done", "00:00:05"))
+
+    async def test_tells_who_would_wait_for_ever_what_to_write(self):
+        job = self.scheduler.add_job(nothing, next_run_time=None)
+        for name in ("result", "exception"):
+            for arguments in ((), (1,)):
+                with self.subTest(name, arguments=arguments):
+                    future = self.scheduler.run_job(job.id)
+                    said = (
+                        rf"^{name}\(\): on the scheduler's own event loop this would wait for ever;"
+                        r" write await scheduler.run_job\(...\)$"
+                    )
+                    with self.assertRaisesRegex(RuntimeError, said):
+                        getattr(future, name)(*arguments)
+                    await future
+                    self.assertIsNone(getattr(future, name)(*arguments))
+
+    async def test_ends_with_whoever_stops_to_wait_for_it(self):
+        async def slow():
+            try:
+                await asyncio.sleep(100)
+            finally:
+                ended.append(self.now())
+
+        ended = []
+        job = self.scheduler.add_job(slow, next_run_time=None)
+        with self.assertRaises(asyncio.TimeoutError):
+            await asyncio.wait_for(self.scheduler.run_job(job.id), 3)
+        await asyncio.sleep(1)
+        self.assertEqual((ended, job.running), (["00:00:03"], 0))
+        shielded = asyncio.shield(self.scheduler.run_job(job.id))
+        with self.assertRaises(asyncio.TimeoutError):
+            await asyncio.wait_for(shielded, 3)
+        self.assertEqual(job.running, 1)
+        job.cancel_runs()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(1)
+
+
+class TestCancelRuns(VirtualTimeTestCase):
+    async def asyncSetUp(self):
+        await super().asyncSetUp()
+        self.events = []
+        self.scheduler.add_listener(
+            lambda event: self.events.append(
+                (code_name(event.code), type(event.exception).__name__)
+            ),
+            asyncz.JOB_EXECUTED | asyncz.JOB_ERROR,
+        )
+        self.scheduler.configure(
+            executors={"default": asyncz.AsyncIOExecutor(), "one": asyncz.ThreadPoolExecutor(1)}
+        )
+        self.scheduler.start()
+
+    async def test_ends_a_coroutine_in_progress_and_says_so(self):
+        job = self.scheduler.add_job(
+            asyncio.sleep, "interval", hours=1, args=[100], next_run_time="now"
+        )
+        await asyncio.sleep(1)
+        with self.assertLogs("asyncz", "INFO") as logs:
+            self.assertEqual((job.running, job.cancel_runs()), (1, 1))
+            await asyncio.sleep(1)
+        self.assertEqual((job.running, self.events), (0, [("JOB_ERROR", "CancelledError")]))
+        self.assertEqual((job.last_run.outcome, job.last_run.error), ("error", "CancelledError"))
+        self.assertRegex(
+            logs.output[0],
+            "^INFO:asyncz:job '.*' in store 'default' was cancelled; it stays scheduled",
+        )
+        self.assertNotIn("Traceback", logs.output[0])
+        self.assertEqual(self.scheduler.cancel_runs(job.id), 0)
+        with self.assertRaises(asyncz.JobLookupError):
+            self.scheduler.cancel_runs("nope")
+
+    async def test_is_what_cancel_of_a_future_does(self):
+        job = self.scheduler.add_job(asyncio.sleep, args=[100], next_run_time=None)
+        future = self.scheduler.run_job(job.id)
+        await asyncio.sleep(1)
+        self.assertTrue(future.cancel())
+        self.assertFalse(future.done())
+        await asyncio.sleep(1)
+        self.assertTrue(future.done())
+        self.assertIsInstance(future.exception(), asyncio.CancelledError)
+        self.assertFalse(future.cancel())
+        self.assertEqual(self.events, [("JOB_ERROR", "CancelledError")])
+
+    async def test_at_once_is_of_a_run_that_did_not_begin(self):
+        async def fn():
+            ran.append(1)
+
+        ran = []
+        job = self.scheduler.add_job(fn, next_run_time=None)
+        self.assertTrue(self.scheduler.run_job(job.id).cancel())
+        await asyncio.sleep(1)
+        self.assertEqual(
+            (ran, self.events, job.running), ([], [("JOB_ERROR", "CancelledError")], 0)
+        )
+
+    async def test_takes_back_what_waits_for_a_thread_but_not_what_runs_in_one(self):
+        hold, began, ran = threading.Event(), threading.Event(), []
+
+        def first():
+            began.set()
+            hold.wait(10)
+
+        running = self.scheduler.add_job(first, executor="one", next_run_time=None)
+        waiting = self.scheduler.add_job(ran.append, args=[1], executor="one", next_run_time=None)
+        one = self.scheduler.run_job(running.id)
+        self.assertTrue(await becomes(began.is_set))
+        two = self.scheduler.run_job(waiting.id)
+        self.assertTrue(await becomes(lambda: waiting.running))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.assertEqual((one.cancel(), two.cancel()), (False, True))
+        with self.assertRaises(asyncio.CancelledError):
+            await two
+        hold.set()
+        self.assertIsNone(await one)
+        self.assertEqual(ran, [])
+
+    async def test_gives_the_rest_of_a_backlog_up(self):
+        calls = []
+
+        async def slow():
+            calls.append(asyncz.current_run().scheduled_run_time)
+            await asyncio.sleep(5)
+
+        self.scheduler.pause()
+        job = self.scheduler.add_job(slow, "interval", seconds=10, coalesce=False)
+        await asyncio.sleep(65)
+        self.scheduler.resume()
+        await asyncio.sleep(7)
+        self.assertEqual((len(calls), job.cancel_runs()), (2, 1))
+        job.pause()
+        await asyncio.sleep(100)
+        self.assertEqual(len(calls), 2)
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        return self.args[5]
+
+
+class TestLastRun(unittest.TestCase):
+    """At the end of a run its slot is free and `last_run` set, then its future is done, then
+    listeners hear.
+    """
+
+    def make_scheduler(self):
+        self.executors = {
+            "default": asyncz.AsyncIOExecutor(),
+            "threads": asyncz.ThreadPoolExecutor(2),
+            "debug": asyncz.DebugExecutor(),
+        }
+        return asyncz.AsyncIOScheduler(executors=self.executors)
+
+    def test_is_there_before_the_result_however_it_is_called(self):
+        async def failing():
+            raise ValueError("on purpose")
+
+        def raising():
+            raise ValueError("on purpose")
+
+        with self.make_scheduler() as scheduler:
+            for name in self.executors:
+                for fn in (nothing, failing, int, raising):
+                    with self.subTest(executor=name, fn=fn.__name__):
+                        job = scheduler.add_job(fn, executor=name, next_run_time=None)
+                        for _ in range(60):
+                            error = scheduler.run_job(job.id).exception(10)
+                            self.assertIn(type(error), (type(None), ValueError), error)
+                            self.assertEqual((job.running, job.last_run is None), (0, False))
+
+    def test_is_there_before_listeners_hear(self):
+        for name in ("default", "threads", "debug"):
+            for fn in (nothing, int):
+                with self.subTest(executor=name, fn=fn.__name__):
+                    seen, done = [], threading.Event()
+
+                    def again(event, seen=seen, done=done):
+                        seen.append((job.running, job.last_run.outcome))
+                        if len(seen) < 100:
+                            scheduler.run_job(job.id)
+                        else:
+                            done.set()
+
+                    scheduler = self.make_scheduler()
+                    scheduler.add_listener(again, asyncz.JOB_EXECUTED | asyncz.JOB_MAX_INSTANCES)
+                    with scheduler:
+                        job = scheduler.add_job(fn, executor=name, next_run_time=None)
+                        scheduler.run_job(job.id)
+                        self.assertTrue(done.wait(10), len(seen))
+                    self.assertEqual(set(seen), {(0, "executed")})
+
+    def test_is_over_where_a_listener_schedules_the_next(self):
+        codes, done = [], threading.Event()
+
+        def again(event):
+            codes.append(event.code)
+            if len(codes) >= 60:
+                done.set()
+            else:
+                scheduler.update_job("a", next_run_time="now")
+
+        with asyncz.AsyncIOScheduler() as scheduler:
+            scheduler.add_listener(again, asyncz.JOB_EXECUTED | asyncz.JOB_MAX_INSTANCES)
+            scheduler.add_job(int, "interval", hours=1, id="a", next_run_time="now")
+            self.assertTrue(done.wait(10), len(codes))
+        self.assertEqual(set(codes), {asyncz.JOB_EXECUTED})
+
+    def test_tells_of_an_error_whose_text_can_not_be_made(self):
+        def plain():
+            raise Unspeakable("short")
+
+        async def coroutine():
+            raise Unspeakable("short")
+
+        silence(self)
+        events, scheduler = [], self.make_scheduler()
+        scheduler.add_listener(lambda event: events.append(type(event.exception)), asyncz.JOB_ERROR)
+        with scheduler:
+            for executor in self.executors:
+                for fn in (plain, coroutine):
+                    with self.subTest(executor, fn=fn.__name__):
+                        job = scheduler.add_job(fn, executor=executor, next_run_time=None)
+                        error = scheduler.run_job(job.id).exception(10)
+                        self.assertIsInstance(error, Unspeakable)
+                        self.assertEqual(job.last_run.error, "Unspeakable: <str() failed>")
+        self.assertEqual(events, [Unspeakable] * 6)
+
+    def test_tells_of_an_error_with_a_long_text_which_is_kept_cut(self):
+        def fail():
+            raise ValueError("x" * 5_000_000)
+
+        silence(self)
+        with asyncz.AsyncIOScheduler() as scheduler:
+            job = scheduler.add_job(fail, next_run_time=None)
+            scheduler.run_job(job.id).exception(10)
+            self.assertEqual(job.last_run.error, "ValueError: " + "x" * 2000)
+
+    def test_that_raised_anything_is_followed_by_the_rest_of_a_backlog(self):
+        def job():
+            calls.append(1)
+            if len(calls) == 5:
+                done.set()
+            raise Unspeakable("short")
+
+        silence(self)
+        calls, done = [], threading.Event()
+        start = datetime.now(UTC) - timedelta(seconds=4.5)
+        for executor in (asyncz.DebugExecutor(), asyncz.ThreadPoolExecutor(1)):
+            with self.subTest(type(executor).__name__):
+                calls.clear()
+                done.clear()
+                trigger = IntervalTrigger(
+                    seconds=1, start_at=start, end_at=start + timedelta(seconds=4)
+                )
+                with asyncz.AsyncIOScheduler(executors={"default": executor}) as scheduler:
+                    scheduler.add_job(job, trigger, coalesce=False, next_run_time=start)
+                    self.assertTrue(done.wait(10), calls)
+
 
 class TestMaxInstances(VirtualTimeTestCase):
     async def test_are_never_more_and_the_schedule_moves_on(self):
@@ -5921,6 +7145,19 @@ class WrongTrigger(asyncz.BaseTrigger):
         return previous_time + timedelta(minutes=1)
 
 
+class FailsOnce(asyncz.BaseTrigger):
+    """Every second; raises at its nth question."""
+
+    def __init__(self, n):
+        self.n, self.asked = n, 0
+
+    def get_next_trigger_time(self, previous_time, now):
+        self.asked += 1
+        if self.asked == self.n:
+            raise OSError("for once")
+        return (previous_time or now) + timedelta(seconds=1)
+
+
 class TestTriggerThatIsWrong(VirtualTimeTestCase):
     async def test_parks_its_job_reported_once_and_others_are_on_time(self):
         for way in ("stuck", "back", "raises", "naive", "text"):
@@ -5984,6 +7221,27 @@ class TestTriggerThatIsWrong(VirtualTimeTestCase):
                 complaint(self.scheduler.add_job, nothing, Raising()), "RuntimeError: on purpose"
             )
             self.assertEqual(self.scheduler.get_jobs(), [])
+
+    async def test_drops_no_other_run_that_was_claimed_with_its_own(self):
+        silence(self)
+        HOOKS["bad"], HOOKS["good"] = nothing, lambda: runs.append(self.now())
+        with temporary_folder() as folder:
+            path = pathlib.Path(folder, "jobs")
+            for store in (asyncz.MemoryStore(), asyncz.SQLiteStore(path, poll_interval=60)):
+                with self.subTest(store):
+                    self.clock.set(at(self.START))
+                    runs, scheduler = [], self.make_scheduler(stores={"default": store})
+                    scheduler.add_listener(lambda event: None)
+                    scheduler.start(paused=True)
+                    options = {"coalesce": False, "mistrigger_grace_time": 25}
+                    for n in (2, 3, 13, 16, 20):
+                        scheduler.add_job(act, FailsOnce(n), args=["bad"], id=f"bad {n}", **options)
+                    scheduler.add_job(act, "interval", args=["good"], seconds=60, id="good")
+                    await asyncio.sleep(100)
+                    scheduler.resume()
+                    await asyncio.sleep(130)
+                    self.assertGreaterEqual(len(runs), 3, runs)
+                    await scheduler.shutdown(wait=False)
 
 
 class TestStoreRetryInterval(VirtualTimeTestCase):
@@ -6153,6 +7411,164 @@ class TestClockThatJumps(VirtualTimeTestCase):
         assert fine is not None
         self.assertEqual(str(fine.next_run_time), "2025-12-31 05:00:00+00:00")
 
+    async def test_backward_does_not_put_off_the_next_question_to_a_store_that_failed(self):
+        class Down(DictStore):
+            down = True
+
+            def get_due_jobs(self, now):
+                if Down.down:
+                    raise OSError("down")
+                return super().get_due_jobs(now)
+
+        silence(self)
+        ran = []
+        scheduler = self.make_scheduler(stores={"default": Down()})
+        scheduler.start()
+        scheduler.add_job(lambda: ran.append(1), "interval", seconds=1)
+        await asyncio.sleep(25)
+        self.step_clock(-3600)
+        Down.down = False
+        scheduler.update_job(scheduler.get_jobs()[0].id, next_run_time="now")
+        await asyncio.sleep(15)
+        self.assertGreater(len(ran), 3)
+        await scheduler.shutdown()
+
+
+class TestCodeOfUsersThatRaises(unittest.TestCase):
+    """Whatever it raises is reported, and the scheduler goes on."""
+
+    KINDS = (
+        SystemExit,
+        KeyboardInterrupt,
+        asyncio.CancelledError,
+        ValueError,
+        type("Own", (BaseException,), {}),
+    )
+
+    def setUp(self):
+        silence(self)
+
+    @contextlib.contextmanager
+    def heartbeat(self, **options):
+        """Start a scheduler with a job that runs all the time, and at last shut it down; give it,
+        and what checks that the job goes on.
+        """
+
+        def goes_on():
+            count = len(beats)
+            self.assertTrue(wait_until(lambda: len(beats) > count + 5, 5), "the heartbeat stops")
+
+        beats, scheduler = [], asyncz.AsyncIOScheduler(**options)
+        scheduler.start()
+        try:
+            scheduler.add_job(beats.append, "interval", seconds=0.005, args=[1], store="default")
+            yield scheduler, goes_on
+        finally:
+            done = threading.Thread(target=scheduler.shutdown, daemon=True)
+            done.start()
+            done.join(8)
+            self.assertFalse(done.is_alive(), "shutdown hangs")
+
+    def test_as_a_listener(self):
+        with self.heartbeat() as (scheduler, goes_on):
+            for kind in self.KINDS:
+
+                def listener(event, kind=kind):
+                    raise kind("on purpose")
+
+                async def async_listener(event, kind=kind):
+                    raise kind("on purpose")
+
+                for mask in (asyncz.JOB_SUBMITTED, asyncz.JOB_EXECUTED, asyncz.JOB_ADDED):
+                    for bad in (listener, async_listener):
+                        with self.subTest(kind.__name__, code=code_name(mask), bad=bad.__name__):
+                            heard = []
+                            scheduler.add_listener(bad, mask)
+                            scheduler.add_listener(heard.append, mask)
+                            scheduler.add_job(int)
+                            self.assertTrue(wait_until(lambda heard=heard: heard, 5))
+                            goes_on()
+
+    def test_as_a_trigger(self):
+        class Bad(asyncz.BaseTrigger):
+            def __init__(self, kind):
+                self.kind, self.calls = kind, 0
+
+            def get_next_trigger_time(self, previous_time, now):
+                self.calls += 1
+                if self.calls > 1:
+                    raise self.kind("on purpose")
+                return now
+
+        with self.heartbeat() as (scheduler, goes_on):
+            for kind in self.KINDS:
+                with self.subTest(kind.__name__):
+                    trigger = Bad(kind)
+                    scheduler.add_job(int, trigger)
+                    self.assertTrue(wait_until(lambda trigger=trigger: trigger.calls > 1, 5))
+                    goes_on()
+
+    def test_as_a_coroutine_function(self):
+        with self.heartbeat() as (scheduler, goes_on):
+            for kind in self.KINDS:
+                with self.subTest(kind.__name__):
+
+                    async def bad(kind=kind):
+                        raise kind("on purpose")
+
+                    job = scheduler.add_job(bad, next_run_time=None)
+                    self.assertIsInstance(scheduler.run_job(job.id).exception(5), kind)
+                    goes_on()
+
+    def test_as_an_executor(self):
+        class Bad(asyncz.BaseExecutor):
+            def __init__(self, kind):
+                self.kind = kind
+
+            def do_send_job(self, job, run_times):
+                raise self.kind("on purpose")
+
+            def shutdown(self, wait=True):
+                ended.append(self.kind)
+                raise self.kind("on purpose")
+
+        ended = []
+        executors = {kind.__name__: Bad(kind) for kind in self.KINDS}
+        with self.heartbeat(executors=executors) as (scheduler, goes_on):
+            for kind in self.KINDS:
+                with self.subTest(kind.__name__):
+                    job = scheduler.add_job(int, next_run_time=None, executor=kind.__name__)
+                    self.assertIsInstance(scheduler.run_job(job.id).exception(5), kind)
+                    goes_on()
+        self.assertCountEqual(ended, self.KINDS)
+
+    def test_as_a_store(self):
+        def make(kind, method):
+            def fail(self, *args):
+                if self.is_bad:
+                    self.has_raised = True
+                    raise kind("on purpose")
+                return getattr(DictStore, method)(self, *args)
+
+            attributes = {"is_bad": False, "has_raised": False, method: fail}
+            return type("Bad", (DictStore,), attributes)()
+
+        methods = ("get_due_jobs", "get_next_run_time", "update_job", "shutdown")
+        stores = {
+            f"{kind.__name__} {method}": make(kind, method)
+            for kind in self.KINDS
+            for method in methods
+        }
+        with self.heartbeat(stores=stores) as (scheduler, goes_on):
+            for alias, store in stores.items():
+                with self.subTest(alias):
+                    scheduler.add_job(int, "interval", seconds=0.05, store=alias)
+                    store.is_bad = True
+                    if "shutdown" not in alias:
+                        self.assertTrue(wait_until(lambda store=store: store.has_raised, 5))
+                    goes_on()
+        self.assertEqual([a for a, store in stores.items() if not store.has_raised], [])
+
 
 # === Engine ===
 # The life of a scheduler: start, pause, resume, shutdown, with and without waiting; parts that come
@@ -6218,6 +7634,56 @@ class TestStart(VirtualTimeTestCase):
             self.scheduler.start()
         self.assertFalse(self.scheduler.running)
 
+    def test_gives_its_context_to_runs_and_listeners(self):
+        """Not that of whoever added a job last, or of the job before."""
+        request = contextvars.ContextVar("request", default="nobody")
+
+        async def coroutine():
+            seen.append(("coroutine", request.get()))
+            request.set("the job before")
+
+        def plain():
+            seen.append(("plain", request.get()))
+            request.set("the job before")
+
+        def listener(event):
+            seen.append(("listener", request.get()))
+
+        async def async_listener(event):
+            seen.append(("async listener", request.get()))
+
+        seen = []
+        scheduler = asyncz.AsyncIOScheduler(
+            executors={"loop": asyncz.AsyncIOExecutor(), "threads": asyncz.ThreadPoolExecutor(1)}
+        )
+        scheduler.add_listener(listener, asyncz.JOB_EXECUTED)
+        scheduler.add_listener(async_listener, asyncz.JOB_EXECUTED)
+
+        def start():
+            request.set("start")
+            scheduler.start()
+
+        def in_a_request(name):
+            request.set(name)
+            futures = []
+            for fn in (coroutine, plain):
+                for executor in ("loop", "threads"):
+                    job = scheduler.add_job(fn, "interval", hours=1, executor=executor)
+                    job.update(next_run_time="now")
+                    once = scheduler.add_job(fn, next_run_time=None)
+                    futures.append(scheduler.run_job(once.id))
+            for future in futures:
+                future.result(10)
+
+        contextvars.copy_context().run(start)
+        for name in ("alice", "bob"):
+            contextvars.copy_context().run(in_a_request, name)
+        self.assertTrue(wait_until(lambda: len(seen) >= 48), len(seen))
+        scheduler.shutdown()
+        kinds = {kind for kind, _ in seen}
+        self.assertEqual(kinds, {"coroutine", "plain", "listener", "async listener"})
+        self.assertEqual({name for _, name in seen}, {"start"})
+
 
 class TestState(VirtualTimeTestCase):
     async def test_that_does_not_fit_a_call_is_an_error(self):
@@ -6255,6 +7721,23 @@ class TestState(VirtualTimeTestCase):
         self.assertEqual(
             states, [stopped, (paused, True), (running, True), (paused, True), (stopped, False)]
         )
+
+    async def test_is_a_number_that_is_printed_as_a_word(self):
+        states = []
+        for step in (lambda: None, self.scheduler.start, self.scheduler.pause):
+            step()
+            state = self.scheduler.state
+            shown = str(self.scheduler).partition(",")[0]
+            states.append((int(state), bool(state), str(state), shown))
+        self.assertEqual(
+            states,
+            [
+                (0, False, "stopped", "AsyncIOScheduler: stopped"),
+                (1, True, "running", "AsyncIOScheduler: running"),
+                (2, True, "paused", "AsyncIOScheduler: paused"),
+            ],
+        )
+        self.assertTrue(issubclass(asyncz.SchedulerState, enum.IntEnum))
 
 
 class TestShutdown(VirtualTimeTestCase):
@@ -6507,6 +7990,48 @@ class TestShutdown(VirtualTimeTestCase):
         scheduler.shutdown()
         self.assertFalse(scheduler.running)
 
+    def test_and_a_start_at_the_same_time_exclude_each_other(self):
+        scheduler, errors = asyncz.AsyncIOScheduler(), []
+
+        def start():
+            with contextlib.suppress(asyncz.SchedulerAlreadyRunningError):
+                scheduler.start()
+
+        def act(call):
+            for _ in range(60):
+                try:
+                    call()
+                except BaseException as error:
+                    errors.append(error)
+
+        threads = [
+            threading.Thread(target=act, args=[call], daemon=True)
+            for call in (start, scheduler.shutdown) * 2
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        self.assertFalse(any(thread.is_alive() for thread in threads))
+        scheduler.shutdown()
+        self.assertEqual(errors, [])
+
+    async def test_without_waiting_loses_nothing_that_had_just_been_given_a_task(self):
+        async def job():
+            ran.append(1)
+            await asyncio.sleep(10)
+
+        ran = []
+        self.scheduler.start()
+        self.scheduler.add_job(job, "date", run_at="2026-01-01 00:00:10", id="a")
+        await asyncio.sleep(9)
+        self.scheduler.add_listener(
+            lambda event: self.scheduler.shutdown(wait=False), asyncz.JOB_SUBMITTED
+        )
+        await asyncio.sleep(2)
+        self.assertEqual((ran, self.scheduler.running), ([], False))
+        self.assertEqual([job.id for job in self.scheduler.get_jobs()], ["a"])
+
 
 class TestAddStoreAndAddExecutor(VirtualTimeTestCase):
     async def test_refuse_an_alias_that_is_there_already_or_not(self) -> None:
@@ -6716,6 +8241,49 @@ class TestProcessJobs(unittest.TestCase):
             scheduler.process_jobs()
         self.assertEqual(str(scheduler), "Ticked: stopped, 0 jobs, next run: none")
 
+    def test_works_where_another_loop_runs(self):
+        async def coroutine():
+            await asyncio.sleep(0)
+            ran.append("coroutine")
+
+        async def main():
+            scheduler = self.Ticked(
+                executors={
+                    "default": asyncz.ThreadPoolExecutor(),
+                    "loop": asyncz.AsyncIOExecutor(),
+                }
+            )
+            scheduler.start()
+            scheduler.add_job(coroutine, executor="loop")
+            scheduler.add_job(lambda: ran.append("plain"))
+            deadline = time.monotonic() + 10
+            while len(ran) < 2 and time.monotonic() < deadline:
+                scheduler.process_jobs()
+                await asyncio.sleep(0.01)
+            scheduler.shutdown()
+            await asyncio.sleep(0)
+            return scheduler.running
+
+        ran = []
+        self.assertFalse(asyncio.run(main()))
+        self.assertEqual(sorted(ran), ["coroutine", "plain"])
+
+    def test_is_over_with_a_shutdown_that_waits_for_threads(self):
+        def slow():
+            began.set()
+            time.sleep(0.2)
+            ended.append(1)
+
+        began, ended = threading.Event(), []
+        scheduler = self.Ticked()
+        scheduler.start()
+        scheduler.add_job(slow)
+        deadline = time.monotonic() + 5
+        while not began.is_set() and time.monotonic() < deadline:
+            scheduler.process_jobs()
+        scheduler.shutdown()
+        self.assertEqual((ended, scheduler.running), ([1], False))
+
 
 class TestScheduler(VirtualTimeTestCase):
     async def test_is_shown_in_one_line(self):
@@ -6897,6 +8465,107 @@ class TestAsyncIOScheduler(unittest.TestCase):
                 thread.join(20)
             names = [job.name for job in scheduler.get_jobs()]
         self.assertEqual((problems, names), ([], ["changed"] * 8 * 15))
+
+    def test_works_on_a_loop_that_has_no_timers_in_the_past(self):
+        class Strict(asyncio.SelectorEventLoop):
+            """As that of a browser: a time that has gone by is an error; sometimes all are."""
+
+            failures = 3
+
+            def call_at(self, when, callback, *args, **options):
+                if when < self.time():
+                    raise ValueError("Can't schedule in the past")
+                return super().call_at(when, callback, *args, **options)
+
+            def call_later(self, delay, callback, *args, **options):
+                if delay < 0:
+                    raise ValueError("Can't schedule in the past")
+                owner = getattr(callback, "__self__", None)
+                if Strict.failures and type(owner).__module__ == "asyncz":
+                    Strict.failures -= 1
+                    raise ValueError("no timer for once")
+                return super().call_at(self.time() + delay, callback, *args, **options)
+
+        async def main():
+            async with asyncz.AsyncIOScheduler() as scheduler:
+                for number in range(5):
+                    scheduler.add_job(beat, "interval", seconds=0.01 + number / 1000)
+                await asyncio.sleep(0.5)
+                return len(beats)
+
+        async def beat():
+            beats.append(1)
+
+        silence(self)
+        beats = []
+        with contextlib.closing(Strict()) as loop:
+            self.assertGreater(loop.run_until_complete(main()), 50)
+            self.assertEqual(Strict.failures, 0)
+
+
+class TestAsyncIOSchedulerWithoutThreads(unittest.TestCase):
+    @contextlib.contextmanager
+    def starved(self, name):
+        """Let no thread be started whose name begins so."""
+        start = threading.Thread.start
+
+        def refuse(thread):
+            if thread.name.startswith(name):
+                raise RuntimeError("can't start new thread")
+            start(thread)
+
+        with unittest.mock.patch.object(threading.Thread, "start", refuse):
+            yield
+
+    def test_for_a_while_has_runs_that_fail_and_no_more(self):
+        silence(self)
+        errors, ran = [], []
+        scheduler = asyncz.AsyncIOScheduler()
+        scheduler.add_listener(lambda event: errors.append(str(event.exception)), asyncz.JOB_ERROR)
+        with scheduler:
+            with self.starved("asyncz-default"):
+                job = scheduler.add_job(ran.append, "interval", seconds=0.02, args=[1])
+                self.assertTrue(wait_until(lambda: len(errors) > 12, 5), errors)
+            self.assertEqual((errors[0], ran), ("can't start new thread", []))
+            self.assertTrue(wait_until(lambda: len(ran) > 5, 5), (ran, job.running))
+
+    def test_for_a_store_starts_when_there_are_again(self):
+        silence(self)
+        store, ran = DictStore(), []
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": store}, store_retry_interval=0.1)
+        with (
+            self.starved("asyncz-store"),
+            self.assertRaisesRegex(RuntimeError, "can't start new thread"),
+        ):
+            scheduler.start()
+        self.assertFalse(scheduler.running)
+        with scheduler:
+            scheduler.add_job(ran.append, "interval", seconds=0.02, args=[1])
+            self.assertTrue(wait_until(lambda: len(ran) > 3, 5))
+
+    def test_for_its_loop_is_stopped_until_there_are_again(self):
+        ran = []
+        scheduler = asyncz.AsyncIOScheduler()
+        scheduler.add_job(ran.append, args=[1])
+        with (
+            self.starved("asyncz"),
+            self.assertRaisesRegex(RuntimeError, "can't start new thread"),
+        ):
+            scheduler.start()
+        self.assertFalse(scheduler.running)
+        with scheduler:
+            self.assertTrue(wait_until(lambda: ran, 5))
+
+    def test_for_ever_calls_functions_in_place(self):
+        async def main():
+            async with asyncz.AsyncIOScheduler() as scheduler:
+                job = scheduler.add_job(threading.get_ident, next_run_time=None)
+                return await scheduler.run_job(job.id)
+
+        with no_threads(), self.assertLogs("asyncz", "WARNING") as logs:
+            self.assertEqual(asyncio.run(main()), threading.get_ident())
+        self.assertEqual(len(logs.output), 1)
+        self.assertRegex(logs.output[0], "there are no threads on")
 
 
 # === Simulation ===
@@ -7245,6 +8914,26 @@ class TestDottedNames(unittest.TestCase):
         result = run_python("-c", program)
         self.assertEqual((result.stderr, result.stdout), ("", "True True False\n"))
 
+    def test_are_not_needed_where_the_file_is_loaded_by_hand(self):
+        """Nor need that be in sys.modules."""
+        source = HERE / "asyncz.py"
+        spec = importlib.util.spec_from_file_location("asyncz_by_hand", source)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        namespace: dict[str, Any] = {"__name__": "asyncz_executed"}
+        exec(source.read_text(encoding="utf-8"), namespace)
+        for found in (module, types.SimpleNamespace(**namespace)):
+            with self.subTest(found.__name__):
+                scheduler = found.AsyncIOScheduler(timezone="UTC")
+                job = scheduler.add_job(print, "cron", hour=8)
+                self.assertEqual((str(job)[:5], found.JobEvent(1, "a").alias), ("print", "a"))
+                self.assertEqual(
+                    [name for name in sys.modules if name.startswith(found.__name__)], []
+                )
+                with scheduler:
+                    job = scheduler.add_job(os.getpid, "interval", hours=1)
+                    self.assertEqual(scheduler.run_job(job.id).result(5), os.getpid())
+
 
 # === Command line ===
 # python -m asyncz: what it prints, its exit statuses, and a scheduler that it runs until it is told
@@ -7416,6 +9105,23 @@ class TestCommandLine(unittest.TestCase):
             self.assertEqual(asyncz.main(["next", "0 0 29 2 *", "-n", "2000"]), 0)
         self.assertEqual(printed.getvalue().splitlines()[-1][4:8], "9996")
 
+    def test_answers_control_characters_with_one_line_in_which_they_are_escaped(self):
+        for arguments in (
+            ["next", "* * * * *", "\n\x1b[31mforged"],
+            ["run", "a\nb:c"],
+            ["next", "*\n\x1b * * *"],
+        ):
+            with (
+                self.subTest(arguments),
+                unittest.mock.patch("sys.stderr", io.StringIO()) as errors,
+            ):
+                try:
+                    status = asyncz.main(arguments)
+                except SystemExit as stop:
+                    status = stop.code
+                odd = [sign for sign in errors.getvalue()[:-1] if not sign.isprintable()]
+                self.assertEqual((status, odd), (2, []))
+
 
 # === Programs ===
 # What shows only in processes of their own: what the module imports, signals, forks, files that go
@@ -7493,6 +9199,25 @@ class TestModule(unittest.TestCase):
         part = (__doc__ or "").partition("has none here.\n\n")[2].partition("\n\n")[0]
         listed = [re.split(r"\s{2,}", line.strip())[0] for line in part.splitlines()]
         self.assertEqual(listed, named[1])
+
+    def test_has_messages_that_are_ascii(self):
+        tree = ast.parse((HERE / "asyncz.py").read_text(encoding="utf-8"))
+        places = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+        docs = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, places) and ast.get_docstring(node)
+        }
+        texts = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            if id(node) not in docs
+        ]
+        self.assertGreater(len(texts), 1000)
+        self.assertEqual(
+            [(node.lineno, node.value) for node in texts if not node.value.isascii()], []
+        )
 
 
 class TestReadme(unittest.TestCase):
@@ -7581,41 +9306,174 @@ class TestRun(unittest.TestCase):
 
 
 class TestSchedulerInAProcess(unittest.TestCase):
+    """The program above each test; all run side by side, each with the path of a file of its own."""
+
+    OPTIONS = {"LEAVING_THE_LOOP": ["-X", "dev"]}
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        folder = temporary_folder()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        programs = {
+            name: text for name, text in vars(cls).items() if name.isupper() and name != "OPTIONS"
+        }
+        pool = concurrent.futures.ThreadPoolExecutor(len(programs))
+        cls.addClassCleanup(pool.shutdown)
+        cls.done = {
+            name: pool.submit(
+                run_python,
+                *cls.OPTIONS.get(name, []),
+                *("-c", textwrap.dedent(text), str(cls.folder / name)),
+                timeout=60,
+            )
+            for name, text in programs.items()
+        }
+
+    def result(self, name: str) -> subprocess.CompletedProcess[str]:
+        return self.done[name].result()
+
+    HANGING = """
+        import asyncz, threading
+        begun = threading.Event()
+        scheduler = asyncz.AsyncIOScheduler()
+        scheduler.start()
+        scheduler.add_job(lambda: (begun.set(), threading.Event().wait()))
+        print(begun.wait(10))
+    """
+
     def test_does_not_keep_it_with_a_job_that_hangs(self):
-        code = """
-            import asyncz, threading
-            begun = threading.Event()
-            scheduler = asyncz.AsyncIOScheduler()
-            scheduler.start()
-            scheduler.add_job(lambda: (begun.set(), threading.Event().wait()))
-            print(begun.wait(10))
-        """
-        done = run_python("-c", textwrap.dedent(code))
+        done = self.result("HANGING")
         self.assertEqual((done.stdout, done.stderr, done.returncode), ("True\n", "", 0))
 
-    def test_is_stopped_after_a_fork_and_can_start(self):
-        code = """
-            import asyncz, os, threading, warnings
-            warnings.simplefilter("ignore")
-            def ran_within(scheduler):
-                ran = threading.Event()
-                scheduler.add_job(ran.set)
-                return ran.wait(10)
-            scheduler = asyncz.AsyncIOScheduler()
+    FORKING = """
+        import asyncz, os, threading, warnings
+        warnings.simplefilter("ignore")
+        def ran_within(scheduler):
+            ran = threading.Event()
+            scheduler.add_job(ran.set)
+            return ran.wait(10)
+        scheduler = asyncz.AsyncIOScheduler()
+        scheduler.start()
+        child = os.fork()
+        if child == 0:
+            stopped = not scheduler.running
             scheduler.start()
-            child = os.fork()
-            if child == 0:
-                stopped = not scheduler.running
-                scheduler.start()
-                good = stopped and ran_within(scheduler)
-                scheduler.shutdown()
-                os._exit(0 if good else 1)
-            print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), ran_within(scheduler), scheduler.running)
+            good = stopped and ran_within(scheduler)
             scheduler.shutdown()
-        """
-        done = run_python("-c", textwrap.dedent(code))
+            os._exit(0 if good else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), ran_within(scheduler), scheduler.running)
+        scheduler.shutdown()
+    """
+
+    def test_is_stopped_after_a_fork_and_can_start(self):
+        done = self.result("FORKING")
         self.assertEqual((done.stdout, done.returncode), ("0 True True\n", 0), done.stderr)
         self.assertEqual(done.stderr.count("a running scheduler was forked"), 1)
+
+    LISTENING = """
+        import asyncz
+
+        scheduler = asyncz.AsyncIOScheduler()
+
+        async def stop(event):
+            await scheduler.shutdown()
+            print("stopped")
+
+        scheduler.add_listener(stop, asyncz.JOB_EXECUTED)
+        scheduler.add_job(print, args=["ran"])
+        scheduler.run()
+        print("ended")
+    """
+
+    def test_may_be_shut_down_by_a_listener_that_awaits_it(self):
+        done = self.result("LISTENING")
+        self.assertEqual((done.returncode, done.stdout), (0, "ran\nstopped\nended\n"), done.stderr)
+
+    LEAVING_THE_LOOP = """
+        import asyncio, logging, sys, asyncz
+
+        logging.basicConfig(stream=sys.stdout, level=logging.WARNING, format="%(levelname)s %(message)s")
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(sys.argv[1], lease=30)})
+
+        async def main():
+            scheduler.start()
+            for number in range(20):
+                scheduler.add_job("asyncio:sleep", "interval", seconds=0.01, args=[0.02], id=str(number))
+            await asyncio.sleep(0.3)
+
+        asyncio.run(main())
+        print(scheduler.running)
+    """
+
+    def test_is_shut_down_by_the_end_of_its_loop(self):
+        done = self.result("LEAVING_THE_LOOP")
+        lines = [line for line in done.stdout.splitlines() if "the event loop ends" in line]
+        self.assertEqual((done.stderr, len(lines)), ("", 1), done.stdout)
+        self.assertTrue(done.stdout.endswith("False\n"), done.stdout)
+        with contextlib.closing(sqlite3.connect(self.folder / "LEAVING_THE_LOOP")) as db:
+            held = db.execute("SELECT count(*) FROM jobs WHERE until > 0").fetchall()
+        self.assertEqual(held, [(0,)])
+
+    INTERRUPTED = """
+        import logging, os, signal, sys, threading, asyncz
+
+        logging.disable(logging.CRITICAL)
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(sys.argv[1])})
+        scheduler.start()
+        scheduler.add_job("builtins:int", "interval", seconds=0.01)
+        stopped = []
+
+        def stop(*_):
+            stopped.append(scheduler.shutdown())
+
+        signal.signal(signal.SIGTERM, stop)
+        threading.Timer(0.3, os.kill, [os.getpid(), signal.SIGTERM]).start()
+        number = 0
+        while not stopped:
+            scheduler.add_job("builtins:int", "interval", hours=1, id=f"a{number % 50}", replace_existing=True)
+            number += 1
+        print("returned")
+    """
+    INTERRUPTED_AGAIN = INTERRUPTED
+
+    def test_may_be_shut_down_by_a_signal_handler_that_interrupts_a_method(self):
+        for name in ("INTERRUPTED", "INTERRUPTED_AGAIN"):
+            done = self.result(name)
+            self.assertEqual((done.stderr, done.stdout), ("", "returned\n"))
+
+    RELOADING = """
+        import asyncio, importlib, time, asyncz
+
+        def tick():
+            ran.append(1)
+
+        async def wait():
+            await asyncio.sleep(0.05)
+
+        ran = []
+        scheduler = asyncz.AsyncIOScheduler()
+        # Or a machine that is busy would print that some are skipped.
+        scheduler.add_job(tick, "interval", seconds=0.02, max_instances=100)
+        scheduler.add_job(wait, "interval", seconds=0.02, max_instances=100)
+        scheduler.start()
+        while len(ran) < 3:
+            time.sleep(0.01)
+        importlib.reload(asyncz)
+        count = len(ran)
+        deadline = time.monotonic() + 10
+        while len(ran) < count + 10 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        print(len(ran) >= count + 10)
+        job = scheduler.add_job(tick, "interval", hours=1)
+        print(scheduler.run_job(job.id).result(5), scheduler.running)
+        scheduler.shutdown()
+        print(scheduler.running)
+    """
+
+    def test_of_a_module_that_is_reloaded_stays_at_work(self):
+        done = self.result("RELOADING")
+        self.assertEqual((done.stderr, done.stdout), ("", "True\nNone True\nFalse\n"))
 
 
 class TestSQLiteStoreInAFile(FaultTestCase):
@@ -7981,14 +9839,33 @@ def redis_server():
     return REDIS[0]
 
 
-class TestTimezoneOfPytz(unittest.TestCase):
+class TestTimezoneOfPytz(FileTestCase):
+    def setUp(self):
+        super().setUp()
+        self.pytz = package("pytz")
+
     def test_runs_at_the_same_times(self):
-        pytz = package("pytz")
-        check_clock_changes(self, pytz.timezone)
+        check_clock_changes(self, self.pytz.timezone)
         self.assertEqual(
-            str(DateTrigger("2026-12-01 08:00", timezone=pytz.timezone("Europe/Paris"))),
+            str(DateTrigger("2026-12-01 08:00", timezone=self.pytz.timezone("Europe/Paris"))),
             "date[2026-12-01 08:00:00 CET]",
         )
+
+    def test_is_known_by_its_name_in_a_record(self):
+        for name in ("Europe/Paris", "America/New_York", "Asia/Kolkata", "UTC"):
+            with self.subTest(name):
+                trigger = CronTrigger(hour=18, timezone=self.pytz.timezone(name))
+                found = self.after_a_restart({"trigger": trigger})
+                self.assertEqual(str(found.trigger.timezone), name)
+
+    def test_is_that_of_the_same_instants_in_a_record(self):
+        paris = self.pytz.timezone("Europe/Paris")
+        summer, winter = (
+            paris.localize(datetime(2027, 10, 31, 2, 30), is_dst=is_dst) for is_dst in (True, False)
+        )
+        mean = datetime(2027, 5, 1, 12, tzinfo=paris)  # local mean time
+        check_instants_in_a_record(self, [winter, summer, mean])
+        check_run_times_in_a_record(self, [winter, mean])
 
 
 class TestClientOfAStore(unittest.TestCase):
