@@ -9960,6 +9960,37 @@ class TestSchedulerInAProcess(unittest.TestCase):
             held = db.execute("SELECT count(*) FROM jobs WHERE until > 0").fetchall()
         self.assertEqual(held, [(0,)])
 
+    STOPPING_BEFORE_A_FIRST_STEP = """
+        import asyncio, logging, sys, asyncz
+
+        logging.disable(logging.CRITICAL)
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(sys.argv[1], lease=30)})
+
+        async def main():
+            stop = asyncio.get_running_loop().stop
+            scheduler.add_listener(lambda event: stop(), asyncz.JOB_SUBMITTED)
+            scheduler.start()
+            scheduler.add_job("asyncio:sleep", args=[0], id="a")
+            await asyncio.sleep(10)
+
+        try:
+            asyncio.run(main())
+        except RuntimeError as error:
+            print(error, [job.id for job in scheduler.get_jobs()])
+    """
+
+    def test_gives_back_a_run_that_the_end_of_its_loop_cancels_before_its_first_step(self):
+        done = self.result("STOPPING_BEFORE_A_FIRST_STEP")
+        self.assertEqual(
+            done.stdout, "Event loop stopped before Future completed. []\n", done.stderr
+        )
+        with contextlib.closing(
+            sqlite3.connect(self.folder / "STOPPING_BEFORE_A_FIRST_STEP")
+        ) as db:
+            held = db.execute("SELECT count(*) FROM jobs WHERE until > 0").fetchall()
+            given_back = db.execute("SELECT count(*) FROM jobs WHERE until = 0").fetchall()
+        self.assertEqual((held, given_back), ([(0,)], [(1,)]))
+
     INTERRUPTED = """
         import logging, os, signal, sys, threading, asyncz
 
@@ -10372,7 +10403,10 @@ class TestForksOfManyThreads(SQLiteTestCase):
             print(any(thread.is_alive() for thread in threads), len(ran) >= count + 8, flush=True)
             os._exit(0)
         """
-        done = run_python("-c", textwrap.dedent(code), cwd=self.path.parent, timeout=60)
+        # From 3.12 on, Python warns of each.
+        quiet = "ignore::DeprecationWarning"
+        code = textwrap.dedent(code)
+        done = run_python("-W", quiet, "-c", code, cwd=self.path.parent, timeout=60)
         self.assertEqual((done.stdout, done.stderr), ("False True\n", ""))
 
 
