@@ -50,7 +50,6 @@ from typing import Any, NamedTuple
 TICK, LEASE = 30_000_000, 60_000_000  # microseconds
 TIMES = FIRST, LAST = 1_767_225_600_000_000, 1_767_225_630_000_000  # when the job is to run
 NAMES = "ABC"  # of schedulers; in the key of a state, nothing else has these letters
-AT_HOME = ("hear", "cancel", "go_on", "close")  # steps that are seen by no other scheduler
 GOES_ON = ("asks", "asked", "calls")  # phases of runs that are not over
 
 z: Any = None  # the module asyncz
@@ -206,7 +205,8 @@ class Scheduler:
         for run in self.objects:
             if run.phase in GOES_ON and not run.abandoned:
                 self.runs.active.setdefault(run.key, []).append(run)
-        self.runs.live = {run for run in self.objects if run.phase}
+        self.runs.live.clear()
+        self.runs.live.update(run for run in self.objects if run.phase)
 
     def make_run(self, record: Any) -> Any:
         run = z._Run(self.store, self.walk.make_job(), record.last_us, record.last_us)
@@ -234,10 +234,9 @@ class Scheduler:
             values.update(task=run.task.cancelled, following_us=0, revision=None)
         return Run(**values)
 
-    # Steps, each with what it is called in a trace.
+    # Steps.
 
     def hear(self) -> None:
-        """hears what it won, lost or took over"""
         what, run, args = self.inbox.pop(0)
         if run is None:
             self.runs.lose(args)
@@ -245,34 +244,21 @@ class Scheduler:
             self.objects += [] if run in self.objects else [run]
             getattr(self.runs, what)(run, *args)
 
-    def go_on(self, place: int) -> None:
-        """hears the answer, and goes on with its run"""
-        self.drive(self.objects[place], self.objects[place].answer)
-
-    def cancel(self, place: int) -> None:
-        """ends a cancelled task"""
-        self.drive(self.objects[place], error=asyncio.CancelledError())
-
-    def end(self, place: int) -> None:
-        """returns from a call"""
-        self.drive(self.objects[place])
-
-    def drive(self, run: Any, answer: Any = None, error: Any = None) -> None:
+    def drive(self, place: int, error: Any = None) -> None:
         """Lead a run's coroutine to where it waits, and let it go on from there."""
-        kept, now = dict(vars(run)), self.walk.now
-        state, runs = self.settings.state, self.leases.runs
+        run = self.objects[place]
+        kept, state, now = dict(vars(run)), self.settings.state, self.walk.now
         run.ticket, run.handed_back, run.abandoned = run.ticket or "lost", False, False
         run.cursor_us = run.last_us if run.cursor_us is None else run.cursor_us
-        self.replaying, self.settings.state, self.leases.runs = True, z._RUNNING, {run.ticket: run}
+        self.replaying, self.settings.state = True, z._RUNNING
         self.walk.now -= 2 * LEASE if run.late else 0
         coroutine = self.runs._carry_out(run)
         coroutine.send(None)
         if run.phase == "calls":
             coroutine.send(True)
-        self.replaying, self.settings.state, self.leases.runs = False, state, runs
-        self.walk.now = now
+        self.replaying, self.settings.state, self.walk.now = False, state, now
         vars(run).update(kept, answer=None, late=False, task=Task())
-        self.let_go_on(run, coroutine, answer, error)
+        self.let_go_on(run, coroutine, kept["answer"], error)
 
     def let_go_on(self, run: Any, coroutine: Any, answer: Any = None, error: Any = None) -> None:
         self.coroutines.append(coroutine)
@@ -287,7 +273,6 @@ class Scheduler:
                 raise Violation("slot: a run is over, and counts as running") from None
 
     def work(self) -> None:
-        """does in the store what a run asks"""
         op = self.queue.pop(0)
         try:
             (answer,) = self.leases.applied([op])
@@ -303,12 +288,10 @@ class Scheduler:
                 self.runs._let_go(run)
 
     def plan(self) -> None:
-        """reads what is due"""
         runs, rows = self.store._planned(self.keeper._plan)
         self.planned = (self.record(runs[0]), rows["job"][1], False) if runs else None
 
     def claim(self) -> None:
-        """claims"""
         record, row, _ = self.planned
         self.planned, run, is_used = None, self.make_run(record), self.keeper.is_used
         # The same names if it asks again.
@@ -326,7 +309,6 @@ class Scheduler:
             del self.store._planned, self.keeper.is_used
 
     def beat(self) -> None:
-        """beats"""
         self.leases.beat()
 
     def shut_down(self, wait: bool) -> None:
@@ -336,7 +318,6 @@ class Scheduler:
             self.runs.cancel(())
 
     def close(self) -> None:
-        """closes"""
         self.status = "closed"
         self.leases.close()
 
@@ -453,63 +434,61 @@ class Walk:
     # What can happen.
 
     def choices(self, state: State, number: int) -> Any:
-        """Yield the steps that a scheduler may take, those first by which it gets on."""
+        """Yield the steps that a scheduler may take: seen by no other, in words, what does it."""
         local, row = state.locals[number], row_of(state.head)
+        # First, what no other scheduler sees.
         if local.inbox:
-            yield ("hear",)
+            yield True, "hears what it won, lost or took over", "hear"
         for place, run in enumerate(local.runs):
             if run.task and run.phase in GOES_ON:
-                yield "cancel", place
+                yield True, "ends a cancelled task", "drive", place, asyncio.CancelledError
             elif run.phase == "asked":
-                yield "go_on", place
+                yield True, "hears the answer, and goes on with its run", "drive", place
+        is_busy = local.inbox or local.planned or any(run.phase for run in local.runs)
+        if local.status == "stopping" and not is_busy:
+            yield True, "closes", "close"
         # The thread of one that is to ask again is not free.
         if local.queue and not asks_again(local):
-            yield ("work",)
+            yield False, "does in the store what a run asks", "work"
         for place, run in enumerate(local.runs):
             if run.phase == "calls" and not run.task:
-                yield "end", place
+                yield False, "returns from a call", "drive", place
         is_due = row.next_us is not None and row.next_us <= state.now
         left = any(ticket.until_us < state.now for ticket in row.runs.values())
         if local.planned is not None:
-            yield ("claim",)
+            yield False, "claims", "claim"
         elif local.status == "on" and (is_due or left):
-            yield ("plan",)
+            yield False, "reads what is due", "plan"
         held = [row.runs.get(run.held) for run in local.runs if run.held is not None]
         if any(ticket is None or ticket.owner != NAMES[number] for ticket in held):
-            yield ("beat",)
-        is_busy = local.inbox or local.planned or any(run.phase for run in local.runs)
-        if local.status == "stopping" and not is_busy:
-            yield ("close",)
+            yield False, "beats", "beat"
 
     def moves(self, state: State) -> Any:
-        """Yield all that can happen: in words, and a function that does it."""
+        """Return all that can happen: in words, and a function that does it."""
         moves: list[Any] = []
         for number, local in enumerate(state.locals):
             # Of two that are alike, one is enough.
             if local.status in ("dead", "stopped") or local in state.locals[:number]:
                 continue
             steps = [] if local.stalled else list(self.choices(state, number))
-            at_home = [step for step in steps if step[0] in AT_HOME]
-            mine: list[Any] = []
-            for verb, *args in at_home or steps:
-                words = f"{NAMES[number]} {getattr(Scheduler, verb).__doc__}"
+            # What nobody else sees may as well be done now: nothing of others comes in between.
+            at_home = [step for step in steps if step[0]]
+            moves = [] if at_home else moves
+            for _, words, verb, *args in at_home or steps:
                 act = partial(self.act, state, number, verb, *args)
-                mine.append((words, act))
+                moves.append((f"{NAMES[number]} {words}", act))
                 if state.faults and verb in ("claim", "work"):
-                    mine.append((f"{words}, and the answer is lost", partial(act, loses=True)))
+                    lost = f"{NAMES[number]} {words}, and the answer is lost"
+                    moves.append((lost, partial(act, loses=True)))
             if local.stalled == 1:
                 wake_up = partial(state.with_local, number, woken(local))
-                mine.append((f"{NAMES[number]} wakes up", wake_up))
+                moves.append((f"{NAMES[number]} wakes up", wake_up))
             # What happens to one that has nothing in hand makes no difference.
             if state.faults and (local.runs or local.planned or local.queue):
-                mine += self.faults_of(number, local, state._replace(faults=state.faults - 1))
-            # What nobody else sees may as well be done now: nothing of others comes in between.
+                moves += self.faults_of(number, local, state._replace(faults=state.faults - 1))
             if at_home:
-                yield from mine
-                return
-            moves += mine
-        yield from moves
-        yield "half a lease goes by", partial(self.tick, state)
+                return moves
+        return [*moves, ("half a lease goes by", partial(self.tick, state))]
 
     def faults_of(self, number: int, local: Local, fewer: State) -> Any:
         """Yield what can happen to a scheduler."""
@@ -566,7 +545,7 @@ class Walk:
             ends = asks_again(local) or any(op[2] == name for op in local.queue)
             for place, run in enumerate(local.runs):
                 if name in (run.ticket, run.held):
-                    running += run.phase == "calls"
+                    running += run.phase == "calls" and run.held is not None
                     ends = ends or run.phase or place in places
             if not ends:
                 raise Violation("slot: a lease is held for a run that nobody will end")
