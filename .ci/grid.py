@@ -50,8 +50,9 @@ def heads() -> list[str]:
     last = [str(now), str(now), str(now), '"executed"', "null", "1"]
     made = [text for text in TEXTS if text] + [DEEP * 20, "[" + ",".join(good) + ",0]"]
     for value in JSON:
-        for place in range(5):
-            made.append("[" + ",".join([*good[:place], value, *good[place + 1 :]]) + "]")
+        made += [
+            "[" + ",".join([*good[:place], value, *good[place + 1 :]]) + "]" for place in range(5)
+        ]
         for place in range(6):
             run = ",".join([*ticket[:place], value, *ticket[place + 1 :]])
             made.append("[" + ",".join(good[:4]) + f',{{"t":[{run}]}}]')
@@ -199,6 +200,23 @@ class Reports(logging.Handler):
             self.others.append(text[:300])
 
 
+def prepare(scheduler: asyncz.AsyncIOScheduler, place: Any) -> None:
+    """Add the victims, of which every other one is due, damage them, and add jobs that are well."""
+    cases = place.cases()
+    for number, _ in enumerate(cases):
+        scheduler.add_job(
+            tick,
+            "interval",
+            hours=1,
+            args=["victim"],
+            id=f"v{number}",
+            next_run_time="now" if number % 2 else asyncz.UNSET,
+        )
+    place.damage([(f"v{n}", field, value) for n, (field, value) in enumerate(cases)])
+    for number in range(5):
+        scheduler.add_job(tick, "interval", seconds=0.2, args=[f"g{number}"], id=f"g{number}")
+
+
 def check(kind: Any, problems: list[str]) -> str:
     """Run the grid on one store; add what is wrong to `problems`, and return a line about it."""
     RAN.clear()
@@ -212,21 +230,8 @@ def check(kind: Any, problems: list[str]) -> str:
         store = place.store
         with asyncz.AsyncIOScheduler(stores={"default": store}, timezone="UTC") as scheduler:
             scheduler.pause()
+            prepare(scheduler, place)
             cases = place.cases()
-            for number, _ in enumerate(cases):
-                scheduler.add_job(
-                    tick,
-                    "interval",
-                    hours=1,
-                    args=["victim"],
-                    id=f"v{number}",
-                    next_run_time="now" if number % 2 else asyncz.UNSET,
-                )
-            place.damage([(f"v{n}", field, value) for n, (field, value) in enumerate(cases)])
-            for number in range(5):
-                scheduler.add_job(
-                    tick, "interval", seconds=0.2, args=[f"g{number}"], id=f"g{number}"
-                )
             before, pages, page = place.raw(), [0], store._table.page
 
             def counted(skip: int, limit: int) -> Any:

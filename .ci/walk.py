@@ -148,7 +148,7 @@ class Scheduler:
 
     # What the loop, the store's thread and the executor are to the real code.
 
-    begin = stop = is_closed = _takes_slot = nothing
+    begin = stop = is_closed = call_soon = _takes_slot = nothing
     _waiting = ()
 
     def create_task(self, coroutine: Any) -> Task:
