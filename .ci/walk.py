@@ -224,7 +224,10 @@ class Scheduler:
         inbox = [(what, [*runs, None].index(run), args) for what, run, args in self.inbox]
         _, known = self.rows.known.get("job", ("", None))
         records = tuple(self.record(run, held.get(run)) for run in runs)
-        return Local(self.status, 0, known, records, self.planned, tuple(inbox), tuple(self.queue))
+        # What a run asks that was cancelled is left out.
+        asks = [run.ticket for run in runs if run.phase == "asks"]
+        queue = tuple(op for op in self.queue if op[0] != "begin" or op[2] in asks)
+        return Local(self.status, 0, known, records, self.planned, tuple(inbox), queue)
 
     def record(self, run: Any, held: str | None = None) -> Any:
         values = {name: getattr(run, name) for name in Run._fields}
@@ -751,7 +754,7 @@ def walk_all(deep: bool, quiet: bool = False) -> str:
     """Walk through all; return what is wrong, with the steps that lead there."""
     ways = list(itertools.product((False, True), (True, False)))
     found = [(2, 1, *way, 1) for way in ways]
-    found += [(n, 4 - n, *way, 1) for n in (2, 3) for way in ways[::3]]
+    found += [(n, 4 - n, *way, 1) for n in (2, 3) for way in ways[:: 2 * n - 3]]
     if deep:
         found = [(n, limit, *way, 4 - n) for n in (2, 3) for limit in (1, 2) for way in ways]
     sums = [0, 0]
