@@ -112,9 +112,6 @@ class Asked:
     def __await__(self) -> Any:
         return (yield self.what)
 
-    def add_done_callback(self, call: Any) -> None:
-        """When a run is over, and its store has heard, `work` lets go of it."""
-
 
 class Task:
     def __init__(self, cancelled: bool = False) -> None:
@@ -136,7 +133,7 @@ class Scheduler:
         self.settings.log = nothing
         self.settings.listeners.mask = z.JOB_EXECUTED
         self.settings.listeners.context = contextvars.copy_context()
-        self.runs.tell = lambda code, job, due_us, *rest: walk.tell(due_us)
+        self.runs.tell = lambda code, job, due_us, *rest: walk.tell(due_us, *rest)
         self.store = z._SharedStore(walk, "walk", None, None, LEASE // 1_000_000, 1)
         self.store._codec = types.SimpleNamespace(decode=lambda job_id, text: walk.make_job())
         self.keeper = z._Keeper(self.settings, engine.registry, self.runs, "default", self.store)
@@ -175,7 +172,10 @@ class Scheduler:
             self.queue.append((*op[:4], None) if op[0] == "finish" else op)
             if op[0] != "begin":
                 next(run for run in self.objects if run.ticket == op[2]).phase = "tells"
-        return Asked("asks")
+        answer: Any = Asked("asks")
+        # When a run is over, and its store has heard, `work` lets go of it.
+        answer.add_done_callback = nothing
+        return answer
 
     def do_send_job(self, job: Any, run_times: Any) -> Asked:
         if not self.replaying:
@@ -387,7 +387,9 @@ class Walk:
     def version_of(self, row: Any) -> str:
         return "now" if row == row_of(self.head) else "old"
 
-    def tell(self, due_us: int) -> None:
+    def tell(self, due_us: int, value: Any = None, error: Any = None) -> None:
+        if not isinstance(error, (type(None), asyncio.CancelledError, z.RunInterruptedError)):
+            self.wrong = f"the call raises {error!r}"
         if due_us in TIMES:
             self.told[TIMES.index(due_us)] = True
 
