@@ -3725,12 +3725,12 @@ class TestCoalesceOverAYear(VirtualTimeTestCase):
 
     async def walk(self, fn, heard, trigger):
         """Run a year without a grace time until `heard` is done; return by how much memory grew,
-        and how long the loop was ever blocked.
+        and how often others on the loop had their turn.
         """
         import tracemalloc
 
         await self.pause_for_a_year(fn, trigger, coalesce=False)
-        longest, before = 0.0, time.perf_counter()
+        turns = 0
         tracemalloc.start()
         # This loop never waits: or each call in a thread would wait 5 ms for its turn.
         self.addCleanup(sys.setswitchinterval, sys.getswitchinterval())
@@ -3739,9 +3739,8 @@ class TestCoalesceOverAYear(VirtualTimeTestCase):
             self.scheduler.resume()
             while not heard.done():
                 await asyncio.sleep(0)
-                now = time.perf_counter()
-                longest, before = max(longest, now - before), now
-            return tracemalloc.get_traced_memory()[1], longest
+                turns += 1
+            return tracemalloc.get_traced_memory()[1], turns
         finally:
             tracemalloc.stop()
             trigger.is_over = True
@@ -3756,9 +3755,9 @@ class TestCoalesceOverAYear(VirtualTimeTestCase):
 
         count, loop = 0, asyncio.get_running_loop()
         heard, trigger = loop.create_future(), EverySecond()
-        grown, longest = await self.walk(job, heard, trigger)
+        grown, turns = await self.walk(job, heard, trigger)
         self.assertLess(grown, 5_000_000)
-        self.assertLess(longest, 0.25)  # 50 ms on a machine that does nothing else
+        self.assertGreater(turns, 100)
 
     async def test_off_leaves_the_loop_to_others_beside_a_coroutine_that_never_waits(self):
         async def job():
@@ -3771,9 +3770,10 @@ class TestCoalesceOverAYear(VirtualTimeTestCase):
 
         count = 0
         heard, trigger = asyncio.get_running_loop().create_future(), EverySecond()
-        grown, longest = await self.walk(job, heard, trigger)
+        grown, turns = await self.walk(job, heard, trigger)
         self.assertLess(grown, 5_000_000)
-        self.assertLess(longest, 0.25)
+        # Every three milliseconds; what is quicker than that is not to be asked for.
+        self.assertGreater(turns, 5)
         self.assertLess(count, 20_000)
 
     async def test_off_ends_with_the_shutdown_after_the_run_in_progress(self):
@@ -5327,6 +5327,49 @@ class TestSharedStoreWithFaults(SQLiteTestCase):
         with self.assertLogs("asyncz", "ERROR") as logs, scheduler:
             self.assertTrue(wait_until(lambda: logs.output))
         self.assertIn(f"failed: {store._table.path}: unable to open database file", logs.output[0])
+
+
+class TestLeasesOfASharedStore(unittest.TestCase):
+    """What the thread of a shared store does for runs that are not what they were; found as those
+    of TestRunsOfASharedStore.
+    """
+
+    def make_leases(self, done, live=()):
+        loop = types.SimpleNamespace(is_closed=bool, call_soon_threadsafe=print)
+        keeper = types.SimpleNamespace(alias="default", loop=loop, live=list(live))
+        head = '["one", null, false, null, {"ticket": ["dead", 0, 1, 1, 1, false]}]'
+        table = types.SimpleNamespace(
+            clock=asyncz._Clock(),
+            time_us=lambda: 2,
+            expired=lambda limit: [("job", "version", head, "")],
+        )
+        rows = types.SimpleNamespace(
+            table=table,
+            lease_us=60_000_000,
+            owner="owner",
+            known={},
+            applied=lambda ops, rows=None: done.extend(op[0] for op in ops) or [None] * len(ops),
+        )
+        leases = asyncz._Leases(None, keeper, rows, lambda job_id, row: None, lambda _: None)
+        self.addCleanup(leases.thread.stop)
+        return leases
+
+    def test_a_run_that_was_lost_and_goes_on_is_not_taken_back(self):
+        for ticket, expected in (("other", ["take"]), ("ticket", [])):
+            with self.subTest(live=ticket):
+                done = []
+                self.make_leases(done, [types.SimpleNamespace(ticket=ticket)])._take_over()
+                self.assertEqual(done, expected)
+
+    def test_what_was_cancelled_is_not_asked_for(self):
+        done, loop = [], asyncio.new_event_loop()
+        self.addCleanup(loop.close)
+        leases, futures = self.make_leases(done), [loop.create_future() for _ in range(2)]
+        futures[0].cancel()
+        ops = ("begin", "job", "1", "owner", 1), ("finish", "job", "2", "owner", None)
+        leases._asked.extend(zip(ops, futures))
+        leases._work_off()
+        self.assertEqual(done, ["finish"])
 
 
 # === Shared stores ===
@@ -7659,6 +7702,44 @@ class TestMaxInstances(VirtualTimeTestCase):
                         f"job 'a' in store 'default' skipped: {limit} running already",
                     )
                     await scheduler.shutdown(wait=False)
+
+
+class TestRunsOfASharedStore(unittest.IsolatedAsyncioTestCase):
+    """What a shared store's thread tells the loop, when it comes late: the walk through all states
+    found these, which nobody can bring about from outside.
+    """
+
+    async def asyncSetUp(self):
+        self.scheduler = asyncz.AsyncIOScheduler()
+        self.engine = self.scheduler._engine
+        self.runs, self.asked = self.engine.runs, []
+        self.engine.settings.loop = asyncio.get_running_loop()
+
+    def make_run(self, **options):
+        job = asyncz._nameless("job", "default")
+        asyncz._set_all(job, options)
+        run = asyncz._Run(types.SimpleNamespace(), job, 1_000_000, 1_000_000)
+        run.ticket, run.leases = "ticket", types.SimpleNamespace(ends=self.ends)
+        return run
+
+    def ends(self, run):
+        self.asked.append("release" if run.handed_back else "finish")
+        return asyncio.get_running_loop().create_future()
+
+    async def test_what_was_only_to_be_reported_is_finished_after_a_shutdown(self):
+        run = self.make_run()
+        found = asyncz._Ticket("dead", 0, 1_000_000, 1_000_000, 1_000_000, False)
+        with self.assertLogs("asyncz", "ERROR"):
+            self.runs.take_over(run, found, True)
+        self.assertEqual(self.asked, ["finish"])
+
+    async def test_a_run_that_is_over_is_not_lost(self):
+        run = self.make_run(recover=True)
+        run.task = asyncio.ensure_future(asyncio.sleep(0))
+        await run.task
+        self.runs.live.add(run)
+        self.runs.lose({"ticket"})
+        self.assertEqual((run.ticket, run.abandoned), ("ticket", False))
 
 
 # === Keepers ===
@@ -10019,7 +10100,10 @@ class TestSchedulerInAProcess(unittest.TestCase):
             self.assertEqual((done.stderr, done.stdout), ("", "returned\n"))
 
     RELOADING = """
-        import asyncio, importlib, time, asyncz
+        import asyncio, importlib, logging, time, asyncz
+
+        # A busy machine skips runs, and says so.
+        logging.disable(logging.WARNING)
 
         def tick():
             ran.append(1)
@@ -10834,9 +10918,9 @@ class TestUnreadableRowsOnServers(unittest.TestCase):
                 scheduler.add_job(note, args=["bad"], id=f"v{number}")
             damage()
             scheduler.add_job(note, "interval", seconds=0.05, args=["good"], id="good")
-            with self.assertLogs("asyncz", "ERROR"):
+            with self.assertLogs("asyncz", "ERROR") as logs:
                 scheduler.resume()
-                self.assertTrue(wait_until(lambda: len(RUNS) >= 5))
+                self.assertTrue(wait_until(lambda: len(RUNS) >= 5 and logs.output))
             self.assertEqual((set(RUNS), len(store.unreadable())), ({"good"}, expected))
             self.assertEqual([job.id for job in scheduler.get_jobs()], ["good"])
             scheduler.remove_all_jobs()

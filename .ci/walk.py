@@ -112,9 +112,6 @@ class Asked:
     def __await__(self) -> Any:
         return (yield self.what)
 
-    def add_done_callback(self, call: Any) -> None:
-        """When a run is over, and its store has heard, `work` lets go of it."""
-
 
 class Task:
     def __init__(self, cancelled: bool = False) -> None:
@@ -136,7 +133,7 @@ class Scheduler:
         self.settings.log = nothing
         self.settings.listeners.mask = z.JOB_EXECUTED
         self.settings.listeners.context = contextvars.copy_context()
-        self.runs.tell = lambda code, job, due_us, *rest: walk.tell(due_us)
+        self.runs.tell = lambda code, job, due_us, *rest: walk.tell(due_us, *rest)
         self.store = z._SharedStore(walk, "walk", None, None, LEASE // 1_000_000, 1)
         self.store._codec = types.SimpleNamespace(decode=lambda job_id, text: walk.make_job())
         self.keeper = z._Keeper(self.settings, engine.registry, self.runs, "default", self.store)
@@ -175,7 +172,10 @@ class Scheduler:
             self.queue.append((*op[:4], None) if op[0] == "finish" else op)
             if op[0] != "begin":
                 next(run for run in self.objects if run.ticket == op[2]).phase = "tells"
-        return Asked("asks")
+        answer: Any = Asked("asks")
+        # When a run is over, and its store has heard, `work` lets go of it.
+        answer.add_done_callback = nothing
+        return answer
 
     def do_send_job(self, job: Any, run_times: Any) -> Asked:
         if not self.replaying:
@@ -224,7 +224,10 @@ class Scheduler:
         inbox = [(what, [*runs, None].index(run), args) for what, run, args in self.inbox]
         _, known = self.rows.known.get("job", ("", None))
         records = tuple(self.record(run, held.get(run)) for run in runs)
-        return Local(self.status, 0, known, records, self.planned, tuple(inbox), tuple(self.queue))
+        # What a run asks that was cancelled is left out.
+        asks = [run.ticket for run in runs if run.phase == "asks"]
+        queue = tuple(op for op in self.queue if op[0] != "begin" or op[2] in asks)
+        return Local(self.status, 0, known, records, self.planned, tuple(inbox), queue)
 
     def record(self, run: Any, held: str | None = None) -> Any:
         values = {name: getattr(run, name) for name in Run._fields}
@@ -384,7 +387,9 @@ class Walk:
     def version_of(self, row: Any) -> str:
         return "now" if row == row_of(self.head) else "old"
 
-    def tell(self, due_us: int) -> None:
+    def tell(self, due_us: int, value: Any = None, error: Any = None) -> None:
+        if not isinstance(error, (type(None), asyncio.CancelledError, z.RunInterruptedError)):
+            self.wrong = f"the call raises {error!r}"
         if due_us in TIMES:
             self.told[TIMES.index(due_us)] = True
 
@@ -419,8 +424,8 @@ class Walk:
 
     def tick(self, state: State) -> State | None:
         """Let half a lease go by; who does not stall renews its leases."""
-        # A store that lost an answer is asked again within seconds.
-        if any(asks_again(local) and not local.stalled for local in state.locals):
+        # Whose thread takes that long for what it has to do, or to ask again, stalls.
+        if any((one.planned or one.queue) and not one.stalled for one in state.locals):
             return None
         state = state._replace(now=state.now + TICK)
         for number, local in enumerate(state.locals):
@@ -561,12 +566,12 @@ class Walk:
             # Of an older row, nothing that was remembered counts: the table compares versions.
             record, seen, again = local.planned or (None, row, False)
             planned = (record if again or seen == row else "stale"), seen == row, again
-            text = repr(local._replace(known=local.known == row, planned=planned))
-            found.append((text.translate(str.maketrans(NAMES, "___")), name, text))
+            nameless, text = texts_of(local._replace(known=local.known == row, planned=planned))
+            found.append((nameless, name, text))
         found.sort()
         order = "".join(name for _, name, _ in found)
-        rest = state.now > LAST, timeless(state.head, state.now), *state[3:]
-        text = "".join(text for _, _, text in found) + repr(rest)
+        text = "".join([text for _, _, text in found]) + timeless(state.head, state.now)
+        text += repr((state.now > LAST, *state[3:]))
         return text.translate(str.maketrans(order, NAMES[: len(order)]))
 
     def get_done(self, state: State, done: set[str]) -> None:
@@ -657,13 +662,20 @@ def row_of(head: str) -> Any:
 
 
 @functools.lru_cache(None)
-def timeless(head: str, now: int) -> Any:
-    """Return a row with what is left of its leases."""
+def texts_of(local: Local) -> tuple[str, str]:
+    """Return what tells this scheduler from others, without names, and with them."""
+    text = repr(local)
+    return text.translate(str.maketrans(NAMES, "___")), text
+
+
+@functools.lru_cache(None)
+def timeless(head: str, now: int) -> str:
+    """Return a row as text, with what is left of its leases."""
     row, runs = row_of(head), {}
     for name, ticket in row.runs.items():
         left: Any = max(-1, ticket.until_us - now) if ticket.until_us else "given back"
         runs[name] = ticket._replace(until_us=left, started_us=int(ticket.started_us > 0))
-    return row._replace(runs=runs)
+    return repr(row._replace(runs=runs))
 
 
 # Bugs that must be found. Each stands for a function, which it gets first, then what that gets.
@@ -743,11 +755,10 @@ def load(where: str = "", plant: Any = None) -> None:
 def walk_all(deep: bool, quiet: bool = False) -> str:
     """Walk through all; return what is wrong, with the steps that lead there."""
     ways = list(itertools.product((False, True), (True, False)))
-    found = [(2, 1, *way, 1) for way in ways] + [(2, 2, *way, 1) for way in ways[::3]]
-    found += [(3, limit, *way, 0) for limit in (1, 2) for way in ways]
+    found = [(2, 1, *way, 1) for way in ways]
+    found += [(n, 4 - n, *way, 1) for n in (2, 3) for way in ways[:: 2 * n - 3]]
     if deep:
-        found = [(2, n, *way, 2) for n in (1, 2) for way in ways]
-        found += [(3, n, *way, 1) for n in (1, 2) for way in ways]
+        found = [(n, limit, *way, 4 - n) for n in (2, 3) for limit in (1, 2) for way in ways]
     sums = [0, 0]
     for config in found:
         states, edges, wrong = Walk(*config).go()
