@@ -6039,6 +6039,15 @@ class TestSQLiteStoreOfTwoSchedulers(unittest.TestCase):
 
 
 class TestSQLiteStoreAsAFile(SQLiteTestCase):
+    def test_has_a_path(self):
+        for path in ("", ":memory:", "a\0b", b"jobs", 5, None):
+            with self.subTest(path):
+                self.assertEqual(
+                    complaint(asyncz.SQLiteStore, path),
+                    f"ValueError: path={path!r}: not the path of a file;"
+                    " for jobs in memory there is MemoryStore",
+                )
+
     def test_is_free_after_an_interrupt_at_the_beginning_of_a_write(self):
         store = self.make_store()
         scheduler = self.make_scheduler(store)
@@ -9031,6 +9040,43 @@ class TestAsyncIOScheduler(unittest.TestCase):
             ),
             ([True], [False], False),
         )
+
+    def test_runs_where_signals_can_not_be_handled(self):
+        """As in a sub-interpreter."""
+        refused = {
+            "signal": ValueError("signal only works in main thread of the main interpreter"),
+            "set_wakeup_fd": ValueError("set_wakeup_fd only works in main thread"),
+        }
+        with contextlib.ExitStack() as stack:
+            for name, error in refused.items():
+                patch = unittest.mock.patch.object(signal, name, side_effect=error)
+                stack.enter_context(patch)
+            ran, scheduler = [], asyncz.AsyncIOScheduler()
+            scheduler.add_job(lambda: ran.append(1) or scheduler.shutdown())
+            scheduler.run()
+        self.assertEqual((ran, scheduler.running), ([1], False))
+
+    def test_ends_by_a_signal_that_does_not_wake_the_loop(self):
+        """As on Windows, where a loop waits on sockets."""
+        program = """
+            import _thread, asyncio, signal, sys, threading, asyncz
+
+            def refuse(self, *arguments):
+                raise NotImplementedError
+
+            asyncio.SelectorEventLoop.add_signal_handler = refuse
+            asyncio.SelectorEventLoop.remove_signal_handler = refuse
+            sys.platform = "win32"
+            scheduler = asyncz.AsyncIOScheduler()
+            scheduler.add_job(print, "interval", hours=1)
+            # The handler runs when the main thread does something next.
+            threading.Timer(0.3, _thread.interrupt_main).start()
+            scheduler.run()
+            print("ended")
+        """
+        # Without a wake-up, that is at the look at the clock, after five seconds and more.
+        done = run_python("-c", textwrap.dedent(program), timeout=4)
+        self.assertEqual((done.stderr, done.stdout), ("", "ended\n"))
 
     def test_works_on_a_loop_that_is_run_later(self):
         loop = asyncio.new_event_loop()

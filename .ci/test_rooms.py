@@ -140,7 +140,7 @@ class TestRooms(unittest.TestCase):
             "private methods of a class": chain,
             "lines of a class": "class X:\n" + "    # x\n    y = 1\n" * 260,
             "functions with more than 60 lines": functions,
-            "tokens": "x = 1  # x\n# x\n" * 15_334,
+            "tokens": "x = 1  # x\n# x\n" * (rooms.LIMITS["tokens"] // 3 + 1),
             "lines of comment": "x = 1\n" * 400,
         }.items():
             if name == "tokens" and sys.version_info >= (3, 12):
