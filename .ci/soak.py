@@ -8,14 +8,16 @@ Worker processes share one store and its jobs. Every few seconds, the parent doe
     server   the server is killed, and started again on what it had acknowledged
 
 Every worker writes one line, with one write to a file opened for appending, for each call that
-begins and ends, and for each event. Afterwards every time at which a job was due has to be
-accounted for: begun, skipped at the limit of instances, missed, or reported as interrupted.
+begins and ends, for each event, and around each claim of a run. Afterwards every time at which a
+job was due has to be accounted for: begun, skipped at the limit of instances, missed, or reported
+as interrupted.
 
 What can't be known: a kill between a call that began in the store and the line that says so looks
 like a run that never was, unless it is reported as interrupted. Such runs are reported, so they
 count as interrupted. And who skips a time at the limit is the only one who tells of it: a time at
 which all slots of its job were taken, and just after which a worker was killed, counts as unsaid
-if nobody did. Nothing else is excused.
+if nobody did, and so does one that a worker asked the store for and was killed before it had the
+answer. Nothing else is excused.
 
     python .ci/soak.py                         ten minutes for each store
     python .ci/soak.py --fault stop            with another fault
@@ -93,6 +95,22 @@ async def coroutine(seconds: float) -> None:
     tell("end")
 
 
+def tell_of_claims() -> None:
+    """Write down what this worker asks the store for, and that it got an answer."""
+    applied = asyncz._Rows.applied
+
+    def told(self: Any, ops: Any, *rest: Any) -> Any:
+        asked = [(op[1], asyncz._from_us(op[-1].last_us)) for op in ops if op[0] == "claim"]
+        for job_id, due in asked:
+            write("asks", job_id, due)
+        answers = applied(self, ops, *rest)
+        for job_id, due in asked:
+            write("answered", job_id, due)
+        return answers
+
+    asyncz._Rows.applied = told  # type: ignore[method-assign]
+
+
 def hear(event: asyncz.SchedulerEvent) -> None:
     if event.code == asyncz.SCHEDULER_START:
         write("up", "-", None)
@@ -130,6 +148,7 @@ def make_store(kind: str, client: Any, lease: float) -> asyncz.BaseStore:
 def work(kind: str, place: str, lease: str, log: str) -> None:
     RECORD.append(os.open(log, os.O_WRONLY | os.O_APPEND))
     logging.disable(logging.CRITICAL)
+    tell_of_claims()
     store = make_store(kind, connect(kind, place), float(lease))
     scheduler = asyncz.AsyncIOScheduler(
         stores={"default": store}, timezone="UTC", store_retry_interval=1.0
@@ -406,6 +425,7 @@ class Account:
         self.start, self.first, self.last = start, first, last
         self.begun: dict[Key, list[Call]] = defaultdict(list)
         self.ended: dict[tuple[Key, int], float] = {}
+        self.asked: dict[Key, set[int]] = defaultdict(set)  # by whom, without an answer
         self.told: set[Key] = set()  # at the limit, missed or interrupted
         self.unsaid: list[Key] = []
         self.counts: Counter[str] = Counter()
@@ -422,6 +442,10 @@ class Account:
                 self.begun[key].append(Call(int(pid), float(moment)))
             elif kind == "end":
                 self.ended[key, int(pid)] = float(moment)
+            elif kind == "asks":
+                self.asked[key].add(int(pid))
+            elif kind == "answered":
+                self.asked[key].discard(int(pid))
             else:
                 self.told.add(key)
 
@@ -478,6 +502,8 @@ class Account:
     def _is_unsaid(self, job_id: str, due: float) -> bool:
         """Return whether a time may have been skipped at the limit by who was killed just then."""
         dead = self.loop.dead
+        if self.asked[Key(job_id, due)].intersection(dead):
+            return True
         held = 0
         for key, calls in self.begun.items():
             for call in calls if key.job_id == job_id else ():
