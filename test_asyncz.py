@@ -5319,7 +5319,7 @@ class TestSharedStoreWithFaults(SQLiteTestCase):
         store._table.page = stale
         scheduler.add_job(note, args=["a"])
         time.sleep(1)
-        self.assertLess(len(asked), 20)
+        self.assertIn(len(asked), range(2, 20))
 
     def test_keeps_the_path_in_its_errors(self):
         store = asyncz.SQLiteStore(self.path.parent / "missing" / "jobs")
@@ -10119,8 +10119,10 @@ class TestSchedulerInAProcess(unittest.TestCase):
         self.assertEqual((held, given_back), ([(0,)], [(1,)]))
 
     INTERRUPTED = """
-        import logging, os, signal, sys, threading, asyncz
+        import faulthandler, logging, os, signal, sys, threading, asyncz
 
+        # Where it hangs, it says where.
+        faulthandler.dump_traceback_later(50, exit=True)
         logging.disable(logging.CRITICAL)
         scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(sys.argv[1])})
         scheduler.start()
