@@ -9185,6 +9185,29 @@ class TestAsyncIOScheduler(unittest.TestCase):
             ([True], [False], False),
         )
 
+    def test_is_told_from_its_loop_by_its_thread(self):
+        """As under gevent, where all threads are one for asyncio, and find its loop running."""
+        began, ended, loops = threading.Event(), threading.Event(), []
+
+        async def job():
+            loops.append(asyncio.get_running_loop())
+            began.set()
+            await asyncio.sleep(0.2)
+            ended.set()
+
+        scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+        scheduler.start()
+        scheduler.add_job(job)
+        self.assertTrue(began.wait(10))
+        asyncio._set_running_loop(loops[0])
+        try:
+            # Both would be for the loop's own thread.
+            scheduler.run_job(scheduler.add_job(nothing, "interval", hours=1).id).result(10)
+            scheduler.shutdown()
+        finally:
+            asyncio._set_running_loop(None)
+        self.assertTrue(ended.is_set())
+
     def test_runs_where_signals_can_not_be_handled(self):
         """As in a sub-interpreter."""
         refused = {
