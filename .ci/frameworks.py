@@ -110,7 +110,7 @@ class Place:
         server = Server(process, log, port)
         self._servers.append(server)
         if "{port}" in str(command):
-            self.until("it listens", server.listens, SECONDS)
+            self.until("it listens", server.listens, 30)
         return server
 
     def end(self, server: Server, number: int, status: int, everybody: bool = False) -> str:
