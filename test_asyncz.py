@@ -10784,6 +10784,1059 @@ class TestForksOfManyThreads(SQLiteTestCase):
         self.assertEqual((done.stdout, done.stderr), ("False True\n", ""))
 
 
+# Programs as users write them. A test writes its files into a folder of its own, starts them as a
+# user does, and judges what they print, how they end, and what is in the store afterwards.
+
+
+@unittest.skipUnless(hasattr(os, "killpg"), "there are no process groups here")
+class ProgramTestCase(unittest.TestCase):
+    """A test that takes place beside others of its kind, which are all begun with the first.
+
+    So a test method runs in a thread, once; its turn is the wait for that thread. Whatever it waits
+    for, it waits no longer than `SECONDS` after its beginning, and no process outlives it.
+    """
+
+    SECONDS = 30.0
+    AT_ONCE = 6  # most of them wait most of the time
+    selected: list[ProgramTestCase] = []
+
+    def __init__(self, name: str = "runTest") -> None:
+        super().__init__(name)
+        self.act = getattr(self, name)
+        setattr(self, name, self.wait_for_act)
+        self.selected.append(self)
+
+    def setUp(self) -> None:
+        if self in self.selected:
+            bytecode_folder()  # made once, by this thread
+            pool = concurrent.futures.ThreadPoolExecutor(self.AT_ONCE)
+            unittest.addModuleCleanup(pool.shutdown, cancel_futures=True)
+            for test in self.selected:
+                test.done = pool.submit(test.take_place)
+            self.selected.clear()
+
+    def wait_for_act(self) -> None:
+        self.done.result()
+
+    def take_place(self) -> None:
+        self.deadline = time.monotonic() + self.SECONDS
+        self.processes: list[Started] = []
+        with temporary_folder() as folder:
+            self.folder = pathlib.Path(folder)
+            try:
+                self.act()
+            except AssertionError as error:
+                said = "\n\n".join(map(str, self.processes))
+                raise self.failureException(f"{error}\n\n{said}") from None
+            finally:
+                for process in self.processes:
+                    process.end()
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+
+    def start(self, *arguments: str, **variables: str) -> Started:
+        """Start Python with arguments, and variables in its environment."""
+        process = Started(self, len(self.processes), arguments, variables)
+        self.processes.append(process)
+        return process
+
+    def wait(self, condition: Callable[[], Any], what: str) -> None:
+        """Wait until something is so, while a process is there that could make it so."""
+
+        def over() -> bool:
+            ended = all(process.process.poll() is not None for process in self.processes)
+            return bool(condition()) or ended
+
+        wait_until(over, self.deadline - time.monotonic())
+        self.assertTrue(condition(), f"not in {self.SECONDS:.0f} s: {what}")
+
+    def times(self) -> list[datetime]:
+        """Return what the processes have printed after "tick", which are scheduled times, in order."""
+        whole = "".join(process.output.rpartition("\n")[0] + "\n" for process in self.processes)
+        return sorted(map(datetime.fromisoformat, re.findall(r"^tick (.+)$", whole, re.MULTILINE)))
+
+    def wait_for_all(self, seconds: float, count: int) -> None:
+        """Wait until none is missing between the first and the last, and there are so many."""
+
+        def steps() -> set[float]:
+            times = self.times()
+            pairs = zip(times, times[1:])
+            return {(later - earlier).total_seconds() for earlier, later in pairs if times[count:]}
+
+        self.wait(lambda: steps() == {seconds}, f"all times, {seconds} s after each other")
+
+    def check_none_is_doubled(self) -> None:
+        times = self.times()
+        self.assertEqual(sorted(set(times)), times)
+
+    def jobs(self, store: asyncz.BaseStore | None = None) -> dict[str, asyncz.Job]:
+        """Return what a store has, by id; where none is given, that in the file of the program."""
+        store = store or asyncz.SQLiteStore(self.folder / "asyncz.sqlite3")
+        return {
+            job.id: job for job in asyncz.AsyncIOScheduler(stores={"default": store}).get_jobs()
+        }
+
+    def runs(self) -> dict[str, str]:
+        """Return the jobs in the file that have runs, and whether somebody holds a lease for them."""
+        with contextlib.closing(sqlite3.connect(self.folder / "asyncz.sqlite3")) as db:
+            found = db.execute("SELECT id, until FROM jobs WHERE until IS NOT NULL").fetchall()
+        return {id: "held" if until else "given back" for id, until in found}
+
+
+class Started:
+    """A process of a program, at the head of a group as those that a terminal starts."""
+
+    def __init__(
+        self,
+        test: ProgramTestCase,
+        number: int,
+        arguments: tuple[str, ...],
+        variables: dict[str, str],
+    ) -> None:
+        self.test, self.arguments = test, arguments
+        # Files, unlike pipes, never fill, and are whole when the process is gone.
+        self.paths = [test.folder / f"{number}.{stream}" for stream in ("out", "err")]
+        with self.paths[0].open("wb") as output, self.paths[1].open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                cwd=test.folder,
+                env=environment(PYTHONUNBUFFERED="1", **variables),
+                start_new_session=True,
+            )
+
+    def __str__(self) -> str:
+        return f"{self.arguments} ({self.process.poll()}) printed:\n{self.output}{self.errors}"
+
+    @property
+    def output(self) -> str:
+        return self.paths[0].read_text(encoding="utf-8")
+
+    @property
+    def errors(self) -> str:
+        return self.paths[1].read_text(encoding="utf-8")
+
+    @property
+    def complaints(self) -> list[str]:
+        """The lines of its errors, without those that only say that it, or the machine, is busy."""
+        busy = re.compile(
+            "skipped: 1 running already$|is taken over$|^waiting for [0-9]+ running job"
+        )
+        return [line for line in self.errors.splitlines() if not busy.search(line)]
+
+    @property
+    def lines(self) -> list[str]:
+        return self.output.splitlines()
+
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Wait until the process has printed a text, that often."""
+        self.test.wait(
+            lambda: self.output.count(text) >= count, f"{self.arguments} prints {text!r}"
+        )
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def send_to_group(self, number: int) -> None:
+        """Signal the process and its children, as a terminal and some supervisors do."""
+        os.killpg(self.process.pid, number)
+
+    def status(self) -> int:
+        """Wait for the end, and return the exit status, that of a signal negative."""
+        self.test.wait(lambda: self.process.poll() is not None, f"{self.arguments} ends")
+        return self.process.returncode
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.send(number)
+        return self.status()
+
+    def has_children(self) -> bool:
+        """Return whether, after the end, something is left of its group."""
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class TestProgramWithDecoratedFunctions(ProgramTestCase):
+    def test_is_a_script(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import functools
+            import asyncz
+
+            print("loaded")
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            def announced(fn):
+                @functools.wraps(fn)
+                def call():
+                    print("calling")
+                    fn()
+                return call
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def plain():
+                print("plain")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def coroutine():
+                print("coroutine")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            @announced
+            def below():
+                print("below")
+
+            @announced
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def above():
+                print("above")
+
+            def named():
+                print("named")
+
+            if __name__ == "__main__":
+                scheduler.add_job(
+                    "app:named", "interval", seconds=0.1, id="app:named", replace_existing=True
+                )
+                scheduler.run()
+            """,
+        )
+        names = ("plain", "coroutine", "below", "above", "named")
+        for start in ("first", "second"):
+            app = self.start("app.py", start)
+            for text in (*names, "calling"):
+                app.wait_for(text)
+            self.assertEqual((app.stop(), app.complaints, app.output.count("loaded")), (0, [], 1))
+            self.assertEqual(set(self.jobs()), {f"app:{name}" for name in names})
+
+    def test_is_a_script_whose_scheduler_runs_already(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import threading
+            import asyncz
+
+            stores = {"default": asyncz.SQLiteStore(), "memory": asyncz.MemoryStore()}
+            done = threading.Semaphore(0)
+
+            with asyncz.AsyncIOScheduler(stores=stores) as scheduler:
+
+                @scheduler.scheduled_job("interval", seconds=0.1)
+                def kept():
+                    print("kept")
+                    done.release()
+
+                @scheduler.scheduled_job("interval", seconds=0.1, store="memory")
+                async def forgotten():
+                    print("forgotten")
+                    done.release()
+
+                for _ in range(6):
+                    done.acquire()
+            print("end")
+            """,
+        )
+        app = self.start("app.py")
+        self.assertEqual((app.status(), app.complaints, app.lines[-1]), (0, [], "end"))
+        self.assertEqual(("kept" in app.output, "forgotten" in app.output), (True, True))
+        self.assertEqual(set(self.jobs()), {"app:kept"})
+
+    def test_is_a_package(self) -> None:
+        self.write("shop/__init__.py", "")
+        self.write(
+            "shop/schedule.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+            """,
+        )
+        self.write(
+            "shop/jobs.py",
+            """
+            from .schedule import scheduler
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def restock():
+                print("restock")
+
+            class Mail:
+                @staticmethod
+                @scheduler.scheduled_job("interval", seconds=0.1)
+                def send():
+                    print("mail")
+            """,
+        )
+        self.write(
+            "shop/__main__.py",
+            """
+            from . import jobs
+            from .schedule import scheduler
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def report():
+                print("report")
+
+            if __name__ == "__main__":
+                scheduler.run()
+            """,
+        )
+        for arguments in (["-m", "shop"], ["-m", "asyncz", "run", "shop.__main__:scheduler"]):
+            shop = self.start(*arguments)
+            for text in ("restock", "mail", "report"):
+                shop.wait_for(text)
+            self.assertEqual((shop.stop(), "ERROR" in shop.errors), (0, False), shop.errors)
+            names = {"shop.jobs:restock", "shop.jobs:Mail.send", "shop.__main__:report"}
+            self.assertEqual(set(self.jobs()), names)
+
+    def test_that_is_in_no_file_is_known_to_nobody_else(self) -> None:
+        text = """
+            import logging, asyncz
+
+            logging.basicConfig(level=logging.INFO)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def tick():
+                print("tick")
+
+            scheduler.run()
+        """
+        app = self.start("-c", textwrap.dedent(text))
+        app.wait_for("tick")
+        self.assertEqual(app.stop(), 0)
+        self.assertEqual(set(self.jobs()), {"__main__:tick"})
+        said = [line for line in app.errors.splitlines() if "only this program" in line]
+        self.assertEqual(len(said), 1, app.errors)
+
+
+class TestProgramThatIsStartedInSeveralWays(ProgramTestCase):
+    APP = """
+        import asyncz
+
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(poll_interval=0.1)})
+        print("loaded")
+
+        @scheduler.scheduled_job("interval", seconds=0.1, coalesce=False, max_instances=100)
+        async def tick():
+            print("tick", asyncz.current_run().scheduled_run_time)
+
+        if __name__ == "__main__":
+            scheduler.run()
+    """
+    WAYS = (("app.py",), ("-m", "app"), ("-m", "asyncz", "run", "app:scheduler"))
+
+    def check_one_after_the_other(self, *ways: tuple[str, ...]) -> None:
+        for way in ways:
+            app = self.start(*way)
+            app.wait_for("tick", 2)
+            if way is ways[-1]:
+                self.wait_for_all(0.1, 8)
+            self.assertEqual(app.stop(), 0)
+        self.check_none_is_doubled()
+        self.assertEqual(set(self.jobs()), {"app:tick"})
+
+    def test_one_after_the_other_has_one_job(self) -> None:
+        self.write("app.py", self.APP)
+        self.check_one_after_the_other(*self.WAYS)
+        self.assertEqual([app.lines.count("loaded") for app in self.processes], [1, 1, 1])
+
+    def test_at_once_has_one_job(self) -> None:
+        self.write("app.py", self.APP)
+        apps = [self.start(*way) for way in self.WAYS]
+        for app in apps:
+            app.wait_for("tick")
+        self.wait_for_all(0.1, 8)
+        self.assertEqual([app.stop() for app in apps], [0, 0, 0])
+        self.assertEqual([app.lines.count("loaded") for app in apps], [1, 1, 1])
+        self.check_none_is_doubled()
+        self.assertEqual(set(self.jobs()), {"app:tick"})
+
+    def test_and_imported_by_the_server_that_it_runs_has_one_job(self) -> None:
+        self.write(
+            "server.py",
+            """
+            import importlib, sys
+
+            def run(reference):
+                module, _, name = reference.partition(":")
+                getattr(importlib.import_module(module), name)()
+
+            if __name__ == "__main__":
+                run(sys.argv[1])
+            """,
+        )
+        main = """
+        main = scheduler.run
+
+        if __name__ == "__main__":
+            import server
+            server.run("app:main")
+        """
+        self.write("app.py", self.APP.partition("        if __name__")[0] + main)
+        self.check_one_after_the_other(("app.py",), ("server.py", "app:main"))
+        self.assertEqual([app.lines.count("loaded") for app in self.processes], [2, 1])
+
+    def test_has_jobs_of_its_own_where_another_on_the_same_file_has_the_same_names(self) -> None:
+        for name in ("left", "right"):
+            self.write(
+                f"{name}.py",
+                f"""
+                import asyncz
+
+                scheduler = asyncz.AsyncIOScheduler(stores={{"default": asyncz.SQLiteStore()}})
+
+                @scheduler.scheduled_job("interval", seconds=0.1)
+                def tick():
+                    print("tick of {name}")
+
+                if __name__ == "__main__":
+                    scheduler.run()
+                """,
+            )
+        both = [self.start("left.py"), self.start("right.py")]
+        for name in ("left", "right"):
+            # Either may run the jobs of both: they are found by their names.
+            self.wait(
+                lambda: sum(one.output.count(f"tick of {name}") for one in both) >= 3,
+                f"a tick of {name}",
+            )
+        self.assertEqual([one.stop() for one in both], [0, 0])
+        self.assertEqual({job.fn_ref for job in self.jobs().values()}, {"left:tick", "right:tick"})
+        self.assertEqual(set(self.jobs()), {"left:tick", "right:tick"})
+
+    def test_that_starts_itself_when_it_is_imported_is_told_how_to_write_it(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            @scheduler.scheduled_job("interval", hours=1, next_run_time="now")
+            async def tick():
+                print("tick")
+
+            scheduler.run()
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("tick")
+        self.assertEqual(app.stop(), 0)
+        self.write(
+            "other.py",
+            """
+            import asyncz
+
+            with asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()}) as scheduler:
+                for _ in range(2):
+                    try:
+                        scheduler.run_job("app:tick").result()
+                    except RuntimeError as error:
+                        print(error)
+            """,
+        )
+        other = self.start("other.py")
+        self.assertEqual(other.status(), 0)
+        hint = 'write if __name__ == "__main__": above the line that calls run()'
+        # Each time: a module whose import fails is not there the next time, either.
+        self.assertEqual((other.output.count(hint), other.output.count("tick")), (2, 0))
+        self.assertEqual(set(self.jobs()), {"app:tick"})
+
+
+class TestProgramThatStopsAndStartsAgain(ProgramTestCase):
+    def test_by_sigterm_ends_what_runs_and_misses_nothing(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            @scheduler.scheduled_job("interval", seconds=0.1, coalesce=False, max_instances=100)
+            async def measure():
+                moment = asyncz.current_run().scheduled_run_time
+                await asyncio.sleep(0.05)
+                print("tick", moment)
+
+            @scheduler.scheduled_job("interval", hours=1, next_run_time="now")
+            async def copy():
+                print("begun")
+                while scheduler.running:
+                    await asyncio.sleep(0.01)
+                print("ended")
+
+            if __name__ == "__main__":
+                scheduler.run()
+                print("stopped")
+            """,
+        )
+        for count in (3, 12):
+            app = self.start("app.py")
+            app.wait_for("begun")
+            self.wait_for_all(0.1, count)
+            self.assertEqual((app.stop(), app.complaints), (0, []))
+            self.assertEqual((app.output.count("ended"), app.lines[-1]), (1, "stopped"))
+        self.check_none_is_doubled()
+        self.assertEqual(set(self.jobs()), {"app:measure", "app:copy"})
+
+    def test_by_sigkill_hears_of_what_was_interrupted_and_recovers_it(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, sys, asyncz
+
+            store = asyncz.SQLiteStore(lease=1.5, poll_interval=0.1)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": store})
+
+            async def copy():
+                print("copy begins")
+                await asyncio.sleep(float(sys.argv[1]))
+
+            async def mail():
+                print("mail begins")
+                await asyncio.sleep(float(sys.argv[1]))
+                print("mail ends")
+
+            def complain(event):
+                print(event.job_id, type(event.exception).__name__)
+
+            if __name__ == "__main__":
+                scheduler.add_listener(complain, asyncz.JOB_ERROR)
+                if float(sys.argv[1]):
+                    scheduler.add_job(copy, id="copy")
+                    scheduler.add_job(mail, id="mail", recover=True)
+                scheduler.run()
+            """,
+        )
+        app = self.start("app.py", "60")
+        app.wait_for("begins", 2)
+        self.assertEqual(app.stop(signal.SIGKILL), -signal.SIGKILL)
+        self.assertEqual(self.runs(), {"copy": "held", "mail": "held"})
+        app = self.start("app.py", "0")
+        app.wait_for("copy RunInterruptedError")
+        app.wait_for("mail ends")
+        self.assertEqual((app.stop(), self.runs(), app.output.count("copy begins")), (0, {}, 0))
+
+    FORGETFUL = """
+        import asyncio, sys, threading, time, asyncz
+
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+        begun, ended = [], threading.Event()
+
+        async def upload():
+            print("upload begins")
+            begun.append("upload")
+            await asyncio.sleep(float(sys.argv[1]))
+            print("upload ends")
+            ended.set()
+
+        async def report():
+            print("report begins")
+            begun.append("report")
+            await asyncio.sleep(float(sys.argv[1]))
+    """
+
+    def check_the_next_start(self, first: Started) -> None:
+        """What was left is there at once, though the leases were for a minute."""
+        self.assertEqual(first.status(), 0)
+        self.assertEqual(self.runs(), {"upload": "given back"})
+        self.assertNotIn("never awaited", first.errors)
+        self.assertNotIn("was destroyed", first.errors)
+        self.write(
+            "next.py",
+            """
+            import app
+
+            app.scheduler.start()
+            app.ended.wait(20)
+            app.scheduler.shutdown()
+            """,
+        )
+        second = self.start("next.py", "0")
+        self.assertEqual((second.status(), second.lines), (0, ["upload begins", "upload ends"]))
+        self.assertEqual((self.jobs(), self.runs()), ({}, {}))
+
+    def test_by_the_end_of_asyncio_run_without_a_shutdown(self) -> None:
+        main = """
+        async def main():
+            scheduler.start()
+            scheduler.add_job(upload, id="upload", recover=True)
+            scheduler.add_job(report, id="report")
+            while len(begun) < 2:
+                await asyncio.sleep(0.01)
+
+        if __name__ == "__main__":
+            asyncio.run(main())
+            print(scheduler.running)
+        """
+        self.write("app.py", self.FORGETFUL + main)
+        app = self.start("app.py", "60")
+        self.check_the_next_start(app)
+        self.assertEqual((app.lines[-1], app.errors.count("the event loop ends")), ("False", 1))
+
+
+class TestProgramWithALoopOfItsOwn(ProgramTestCase):
+    def test_is_a_script_that_runs_its_schedule(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+            left = [3, 2, 1]
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            async def countdown():
+                print(left.pop(0))
+                if not left:
+                    scheduler.shutdown()
+
+            scheduler.run()
+            print("end", scheduler.running)
+            """,
+        )
+        app = self.start("-W", "error", "app.py")
+        self.assertEqual((app.status(), app.complaints), (0, []))
+        self.assertEqual(app.lines, ["3", "2", "1", "end False"])
+
+    def test_is_an_asyncio_application(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, signal, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler()
+            visits = 0
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            async def report():
+                print("visits:", visits)
+
+            async def serve(reader, writer):
+                global visits
+                visits += 1
+                writer.write(b"hello")
+                writer.close()
+
+            async def main():
+                stop = asyncio.Event()
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+                async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, scheduler:
+                    print("port:", server.sockets[0].getsockname()[1], "ready")
+                    await stop.wait()
+
+            asyncio.run(main())
+            print("closed")
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("ready")
+        address = ("127.0.0.1", int(app.lines[0].split()[1]))
+        with socket.create_connection(address, timeout=10) as visitor:
+            self.assertEqual(visitor.recv(100), b"hello")
+        app.wait_for("visits: 1")
+        self.assertEqual((app.stop(), app.complaints, app.lines[-1]), (0, [], "closed"))
+
+    def test_is_an_application_with_a_window(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import queue, threading, asyncz
+
+            class Window:  # as tkinter's, of whose main loop a thread beside it is told
+                def __init__(self):
+                    self.calls, self.shown = queue.Queue(), 0
+
+                def after(self, call, *args):
+                    self.calls.put((call, args))
+
+                def mainloop(self):
+                    while self.shown < 3:
+                        call, args = self.calls.get()
+                        call(*args)
+
+                def show(self, text):
+                    self.shown += 1
+                    print(text, "in", threading.current_thread().name)
+
+            window = Window()
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            def clock():
+                window.after(window.show, "tick")
+
+            scheduler.start()
+            window.mainloop()
+            scheduler.shutdown()
+            print(scheduler.running)
+            """,
+        )
+        app = self.start("-W", "error", "app.py")
+        expected = ["tick in MainThread"] * 3 + ["False"]
+        self.assertEqual((app.status(), app.complaints, app.lines), (0, [], expected))
+
+    def test_is_a_script_that_sleeps_until_ctrl_c(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import time, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler()
+            scheduler.add_job(print, "interval", seconds=0.05, args=["tick"])
+            scheduler.start()
+            try:
+                while True:
+                    time.sleep(1)
+            except KeyboardInterrupt:
+                scheduler.shutdown()
+                print("stopped")
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("tick", 3)
+        app.send_to_group(signal.SIGINT)
+        self.assertEqual((app.status(), app.complaints, app.lines[-1]), (0, [], "stopped"))
+
+    def test_is_a_server_with_workers(self) -> None:
+        self.write(
+            "server.py",
+            """
+            import os, signal, sys, asyncz
+
+            # Loaded before the fork, as by `gunicorn --preload`.
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(poll_interval=0.1)})
+
+            @scheduler.scheduled_job("interval", seconds=0.1, coalesce=False, max_instances=100)
+            async def tick():
+                print(f"tick {asyncz.current_run().scheduled_run_time}\\n", end="")
+
+            def work():
+                signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+                scheduler.start()
+                os.write(1, b"ready\\n")
+                while True:
+                    signal.pause()
+
+            if __name__ == "__main__":
+                workers = []
+                for _ in range(2):
+                    workers.append(os.fork())
+                    if not workers[-1]:
+                        work()
+                signal.signal(signal.SIGTERM, lambda number, frame: [os.kill(pid, number) for pid in workers])
+                print([os.waitpid(pid, 0)[1] for pid in workers])
+            """,
+        )
+        server = self.start("server.py")
+        server.wait_for("ready", 2)
+        self.wait_for_all(0.1, 8)
+        self.assertEqual((server.stop(), server.lines[-1]), (0, "[0, 0]"))
+        self.check_none_is_doubled()
+        self.assertEqual(set(self.jobs()), {"server:tick"})
+
+    def test_keeps_what_belongs_to_a_request_out_of_jobs(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, contextvars, asyncz
+
+            user = contextvars.ContextVar("user", default="nobody")
+            scheduler = asyncz.AsyncIOScheduler()
+            done = []
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            async def clean():
+                done.append(f"clean for {user.get()}")
+
+            def mail(name):
+                done.append(f"mail to {name} for {user.get()}")
+
+            async def request(name):
+                user.set(name)
+                scheduler.add_job(mail, args=[name])
+                scheduler.run_job("app:clean")
+
+            async def main():
+                async with scheduler:
+                    await asyncio.gather(request("alice"), request("bob"))
+                    while len(set(done)) < 3 or len(done) < 8:
+                        await asyncio.sleep(0.01)
+                print(*sorted(set(done)), sep="\\n")
+
+            asyncio.run(main())
+            """,
+        )
+        app = self.start("app.py")
+        expected = ["clean for nobody", "mail to alice for nobody", "mail to bob for nobody"]
+        self.assertEqual((app.status(), app.complaints, app.lines), (0, [], expected))
+
+
+class TestProgramThatIsWrong(ProgramTestCase):
+    def test_with_a_job_that_fails_says_so_without_any_logging_set_up(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            async def divide():
+                print("dividing")
+                return 1 / 0
+
+            scheduler.run()
+            """,
+        )
+        app = self.start("app.py")
+        self.wait(lambda: app.errors.count("ZeroDivisionError: division by zero") >= 2, "traceback")
+        self.assertEqual((app.stop(), "return 1 / 0" in app.errors), (0, True), app.errors)
+        self.assertIn("app:divide", app.errors)
+
+    def test_whose_decorated_function_is_gone_names_it_and_keeps_its_job(self) -> None:
+        text = """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def stays():
+                print("stays")
+        """
+        gone = """
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def goes():
+                print("goes")
+        """
+        main = """
+            if __name__ == "__main__":
+                scheduler.run()
+        """
+        self.write("app.py", text + gone + main)
+        app = self.start("app.py")
+        app.wait_for("goes")
+        self.assertEqual(app.stop(), 0)
+        self.write("app.py", text + main)
+        app = self.start("app.py")
+        app.wait_for("stays", 2)
+        self.wait(lambda: "has no 'goes'" in app.errors, "an error")
+        self.assertEqual(app.stop(), 0)
+        self.assertRegex(app.errors, "job 'app:goes' .*has no 'goes'")
+        self.assertEqual(set(self.jobs()), {"app:stays", "app:goes"})
+
+
+class TestProgramThatLooks(ProgramTestCase):
+    def test_into_a_store_and_changes_what_another_runs(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            store = asyncz.SQLiteStore(poll_interval=0.1)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": store}, timezone="UTC")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def beat():
+                print("beat")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def report():
+                print("report")
+
+            @scheduler.scheduled_job("cron", hour=8)
+            async def clean():
+                print("clean")
+
+            if __name__ == "__main__":
+                scheduler.run()
+            """,
+        )
+        self.write(
+            "admin.py",
+            """
+            import sys, asyncz
+
+            stores = {"default": asyncz.SQLiteStore()}
+            scheduler = asyncz.AsyncIOScheduler(stores=stores, timezone="UTC")
+            for job in sorted(scheduler.get_jobs(), key=lambda job: job.id):
+                print(job.id, job.fn_ref, job.trigger)
+            scheduler.pause_job("app:report")
+            scheduler.delete_job("app:clean")
+            print(len(scheduler.get_jobs()), scheduler.get_job("app:report").next_run_time, "app" in sys.modules)
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("report")
+        admin = self.start("admin.py")
+        expected = [
+            "app:beat app:beat interval[0:00:00.100000]",
+            "app:clean app:clean cron[hour='8']",
+            "app:report app:report interval[0:00:00.100000]",
+            "2 None False",
+        ]
+        self.assertEqual((admin.status(), admin.lines), (0, expected), admin.errors)
+        count = app.output.count("report")
+        app.wait_for("beat", app.output.count("beat") + 5)
+        self.assertEqual((app.stop(), set(self.jobs())), (0, {"app:beat", "app:report"}))
+        # One may have been on its way.
+        self.assertLessEqual(app.output.count("report"), count + 1)
+
+    def test_at_what_its_schedule_will_do(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(
+                stores={"default": asyncz.SQLiteStore()}, timezone="UTC"
+            )
+
+            @scheduler.scheduled_job("cron", day_of_week="mon-fri", hour=8)
+            async def report():
+                print("report")
+
+            if __name__ == "__main__":
+                with scheduler:
+                    print(scheduler)
+            """,
+        )
+        self.write(
+            "forecast.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()}, timezone="UTC")
+            for event in asyncz.simulate(scheduler, "2101-01-01", "2101-01-09"):
+                print(f"{event.scheduled_run_time:%a %d %H:%M}", event.job_id)
+            """,
+        )
+        self.assertEqual(self.start("app.py").status(), 0)
+        before = (self.folder / "asyncz.sqlite3").read_bytes()
+        forecast = self.start("forecast.py")
+        days = ["Mon 03", "Tue 04", "Wed 05", "Thu 06", "Fri 07"]
+        expected = ["report"] * 5 + [f"{day} 08:00 app:report" for day in days]
+        self.assertEqual((forecast.status(), forecast.lines), (0, expected), forecast.errors)
+        self.assertEqual((self.folder / "asyncz.sqlite3").read_bytes(), before)
+
+    def test_at_its_scheduler(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+            print(scheduler)
+            scheduler.add_job(print, "date", run_at="2101-01-01 08:00", id="party")
+            print(scheduler)
+            scheduler.start()
+            scheduler.add_job(print, "interval", hours=1, next_run_time=None, id="paused")
+            print(scheduler)
+            scheduler.pause()
+            print(scheduler)
+            scheduler.shutdown()
+            print(scheduler)
+            """,
+        )
+        app = self.start("app.py")
+        self.assertEqual((app.status(), app.complaints), (0, []))
+        following = "next run: 2101-01-01 08:00:00 UTC"
+        self.assertEqual(
+            app.lines,
+            [
+                "AsyncIOScheduler: stopped, 0 jobs, next run: none",
+                f"AsyncIOScheduler: stopped, 1 job, {following}",
+                f"AsyncIOScheduler: running, 2 jobs, {following}",
+                f"AsyncIOScheduler: paused, 2 jobs, {following}",
+                f"AsyncIOScheduler: stopped, 2 jobs, {following}",
+            ],
+        )
+
+    def test_at_the_end_of_a_run_and_runs_it_again(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler()
+            pages = iter(range(5))
+
+            @scheduler.scheduled_job("interval", hours=1, next_run_time="now")
+            def fetch():
+                return next(pages, None)
+
+            async def main():
+                ended = asyncio.Event()
+
+                def again(event):
+                    print(event.return_value)
+                    if event.return_value is None:
+                        ended.set()
+                    else:
+                        scheduler.run_job(event.job_id)
+
+                scheduler.add_listener(again, asyncz.JOB_EXECUTED)
+                async with scheduler:
+                    await ended.wait()
+
+            asyncio.run(main())
+            """,
+        )
+        app = self.start("app.py")
+        expected = ["0", "1", "2", "3", "4", "None"]
+        self.assertEqual((app.status(), app.complaints, app.lines), (0, [], expected))
+
+    def test_for_its_options_in_a_file(self) -> None:
+        self.write(
+            "app.ini",
+            """
+            [asyncz]
+            asyncz.timezone = Europe/Paris
+            asyncz.job_defaults.max_instances = 4
+            asyncz.stores.default.type = sqlite
+            asyncz.stores.default.path = asyncz.sqlite3
+            asyncz.executors.threads.type = threadpool
+            asyncz.executors.threads.max_workers = 2
+            """,
+        )
+        self.write(
+            "app.py",
+            """
+            import configparser, asyncz
+
+            parser = configparser.ConfigParser()
+            parser.read("app.ini")
+            scheduler = asyncz.AsyncIOScheduler(dict(parser["asyncz"]))
+
+            @scheduler.scheduled_job("interval", seconds=0.05, executor="threads")
+            def tick():
+                print(asyncz.current_run().job.max_instances, scheduler.timezone)
+                scheduler.shutdown()
+
+            if __name__ == "__main__":
+                scheduler.run()
+            """,
+        )
+        app = self.start("app.py")
+        self.assertEqual((app.status(), app.complaints, app.lines), (0, [], ["4 Europe/Paris"]))
+        self.assertEqual(set(self.jobs()), {"app:tick"})
+
+
 # === Servers ===
 # What needs a package or a server: the stores in Redis, Valkey and MongoDB, their clients, a server
 # that goes away; pytz. The server of Redis is the tests' own, on a free port; that of MongoDB the
@@ -11131,6 +12184,53 @@ class TestRedisStoreOfAKilledProcess(KilledProcessContract, unittest.TestCase):
         self.assertEqual(found, [(step, expected) for step, _, expected in self.STEPS])
 
 
+class DecoratorContract(ProgramTestCase):
+    """Decorated functions live in a store on a server, whichever way their program is started."""
+
+    def check(self, place: str, line: str, store: asyncz.BaseStore) -> None:
+        """Check it with a line that makes a store of the server that is at `PLACE`."""
+        self.write(
+            "app.py",
+            f"""
+            import os
+            import asyncz
+
+            {line}
+            scheduler = asyncz.AsyncIOScheduler(stores={{"default": store}})
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def plain():
+                print("plain")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def coroutine():
+                print("coroutine")
+
+            if __name__ == "__main__":
+                scheduler.run()
+            """,
+        )
+        for way in (("app.py",), ("-m", "asyncz", "run", "app:scheduler")):
+            app = self.start(*way, PLACE=place)
+            app.wait_for("plain")
+            app.wait_for("coroutine")
+            self.assertEqual(app.stop(), 0)
+        self.assertEqual(set(self.jobs(store)), {"app:plain", "app:coroutine"})
+
+
+class TestDecoratorsOfARedisStore(DecoratorContract):
+    selected = []  # not begun by others: the server has to be there
+
+    def setUp(self):
+        self.client = package("redis").Redis(port=redis_server().port)
+        self.addCleanup(self.client.close)
+        super().setUp()
+
+    def test_work_in_a_program(self):
+        line = 'import redis; store = asyncz.RedisStore(redis.Redis(port=int(os.environ["PLACE"])), "decorators")'
+        self.check(str(redis_server().port), line, asyncz.RedisStore(self.client, "decorators"))
+
+
 class MongoDBContract(SharedStoreContract):
     client = None
 
@@ -11197,6 +12297,16 @@ if "ASYNCZ_TEST_MONGO" in os.environ:  # the URL of a server, which nothing here
     class TestMongoDBStore(MongoDBContract, VirtualTimeTestCase):
         def make_client(self):
             return package("pymongo").MongoClient(os.environ["ASYNCZ_TEST_MONGO"])
+
+    class TestDecoratorsOfAMongoDBStore(DecoratorContract):
+        def test_work_in_a_program(self):
+            line = 'import pymongo; store = asyncz.MongoDBStore(pymongo.MongoClient(os.environ["PLACE"]), "decorators")'
+            place = os.environ["ASYNCZ_TEST_MONGO"]
+            with package("pymongo").MongoClient(place) as client:
+                try:
+                    self.check(place, line, asyncz.MongoDBStore(client, "decorators"))
+                finally:
+                    client.drop_database("decorators")
 
 
 class TestUnreadableRowsOnServers(unittest.TestCase):
