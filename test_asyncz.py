@@ -9941,7 +9941,7 @@ class TestCommandLine(unittest.TestCase):
 
 # === Programs ===
 # What shows only in processes of their own: what the module imports, signals, forks, files that go
-# away or are full, programs that are killed; and the blocks of the README.
+# away or are full, programs that are killed; the blocks of the README; programs as users write them.
 
 
 class TestModule(unittest.TestCase):
@@ -10784,16 +10784,13 @@ class TestForksOfManyThreads(SQLiteTestCase):
         self.assertEqual((done.stdout, done.stderr), ("False True\n", ""))
 
 
-# Programs as users write them. A test writes its files into a folder of its own, starts them as a
-# user does, and judges what they print, how they end, and what is in the store afterwards.
-
-
 @unittest.skipUnless(hasattr(os, "killpg"), "there are no process groups here")
 class ProgramTestCase(unittest.TestCase):
-    """A test that takes place beside others of its kind, which are all begun with the first.
+    """A program as a user writes it: what it prints, how it ends, what is in its store afterwards.
 
-    So a test method runs in a thread, once; its turn is the wait for that thread. Whatever it waits
-    for, it waits no longer than `SECONDS` after its beginning, and no process outlives it.
+    A test writes files into a folder of its own and starts them. It takes place beside others of its
+    kind, which are all begun with the first: its method runs in a thread, for which the test waits
+    in its turn. Its waits end `SECONDS` after its beginning, and no process outlives it.
     """
 
     SECONDS = 30.0
