@@ -9815,6 +9815,18 @@ class TestModule(unittest.TestCase):
         result = run_python("-S", "-c", program)
         self.assertEqual((result.stderr, result.stdout), ("", "[] 1 False\n"))
 
+    def test_begins_with_its_licence(self):
+        """Whoever copies the file has it, too."""
+        head = (HERE / "asyncz.py").read_text(encoding="utf-8").partition('"""')[0]
+        lines = [line.removeprefix("#").strip() for line in head.splitlines()]
+        self.assertEqual(
+            lines[:2], ["SPDX-License-Identifier: MIT", "Copyright the asyncz authors"]
+        )
+        text = " ".join(lines[2:])
+        self.assertIn("Permission is hereby granted, free of charge, to any person", text)
+        self.assertIn("The above copyright notice and this permission notice shall be incl", text)
+        self.assertIn('THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND', text)
+
     def test_lists_its_rooms_in_order(self):
         source = (HERE / "asyncz.py").read_text(encoding="utf-8")
         part = (
