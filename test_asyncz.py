@@ -12472,6 +12472,7 @@ class TestProgramThatStopsAndStartsAgain(ProgramTestCase):
             app.wait_for("begun")
             self.wait_for_all(0.1, count)
             self.assertEqual((app.stop(), app.complaints), (0, []))
+            self.assertRegex(app.errors, "waiting for [0-9]+ running jobs?; Ctrl-C again to leave")
             self.assertEqual((app.output.count("ended"), app.lines[-1]), (1, "stopped"))
         self.check_none_is_doubled()
         self.assertEqual(set(self.jobs()), {"app:measure", "app:copy"})
@@ -12553,6 +12554,18 @@ class TestProgramThatStopsAndStartsAgain(ProgramTestCase):
         self.assertEqual((second.status(), second.lines), (0, ["upload begins", "upload ends"]))
         self.assertEqual((self.jobs(), self.runs()), ({}, {}))
 
+    def test_by_its_own_end_without_a_shutdown(self) -> None:
+        main = """
+        if __name__ == "__main__":
+            scheduler.start()
+            scheduler.add_job(upload, id="upload", recover=True)
+            scheduler.add_job(report, id="report")
+            while len(begun) < 2:
+                time.sleep(0.01)
+        """
+        self.write("app.py", self.FORGETFUL + main)
+        self.check_the_next_start(self.start("app.py", "60"))
+
     def test_by_the_end_of_asyncio_run_without_a_shutdown(self) -> None:
         main = """
         async def main():
@@ -12570,6 +12583,70 @@ class TestProgramThatStopsAndStartsAgain(ProgramTestCase):
         app = self.start("app.py", "60")
         self.check_the_next_start(app)
         self.assertEqual((app.lines[-1], app.errors.count("the event loop ends")), ("False", 1))
+
+    def test_as_a_worker_that_is_reloaded_gives_its_run_to_the_next(self) -> None:
+        self.write(
+            "worker.py",
+            """
+            import asyncio, signal, sys, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(poll_interval=0.1)})
+
+            @scheduler.scheduled_job("interval", seconds=0.3, recover=True)
+            async def index():
+                print("index", asyncz.current_run().scheduled_run_time)
+                if sys.argv[1] == "old":
+                    await asyncio.sleep(60)
+
+            if __name__ == "__main__":
+                # As servers of WSGI applications end their workers.
+                signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+                print("ready")
+                scheduler.start()
+                while True:
+                    signal.pause()
+            """,
+        )
+        old = self.start("worker.py", "old")
+        old.wait_for("index")
+        new = self.start("worker.py", "new")
+        new.wait_for("ready")
+        self.assertEqual(old.stop(), 0)
+        new.wait_for(old.lines[1])
+        self.assertEqual((new.stop(), "held" in self.runs().values()), (0, False))
+
+
+class TestProcessPoolOfAScript(ProgramTestCase):  # not for PyPy, whose pools of 7.3.11 do not work
+    def test_ends_what_runs_at_ctrl_c(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import time, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(
+                stores={"default": asyncz.SQLiteStore()},
+                executors={"pool": asyncz.ProcessPoolExecutor(max_workers=1)},
+            )
+
+            @scheduler.scheduled_job("interval", hours=1, next_run_time="now", executor="pool")
+            def crunch():
+                print("begun")
+                time.sleep(0.5)
+                print("ended")
+                return 42
+
+            if __name__ == "__main__":
+                scheduler.add_listener(lambda event: print(event.return_value), asyncz.JOB_EXECUTED)
+                scheduler.run()
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("begun")
+        app.send_to_group(signal.SIGINT)
+        self.assertEqual((app.status(), app.lines), (0, ["begun", "ended", "42"]))
+        self.assertNotIn("Traceback", app.errors)
+        self.assertEqual((set(self.jobs()), self.runs()), ({"app:crunch"}, {}))
+        self.assertTrue(wait_until(lambda: not app.has_children()))
 
 
 class TestProgramWithALoopOfItsOwn(ProgramTestCase):
@@ -12822,6 +12899,30 @@ class TestProgramThatIsWrong(ProgramTestCase):
         self.assertRegex(app.errors, "job 'app:goes' .*has no 'goes'")
         self.assertEqual(set(self.jobs()), {"app:stays", "app:goes"})
 
+    def test_with_a_time_of_another_zone_is_told_how_late_that_is(self) -> None:
+        self.write(
+            "app.py",
+            """
+            from datetime import datetime, timedelta, timezone
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(timezone="Europe/Paris")
+            soon = datetime.now() + timedelta(minutes=10)  # of the machine, which is in Greenwich
+            with scheduler:
+                scheduler.pause()
+                scheduler.add_job(print, run_at=soon, args=["too early"], id="wrong")
+                job = scheduler.add_job(print, run_at=timedelta(minutes=10), id="right")
+                print(round((job.next_run_time - datetime.now(timezone.utc)) / timedelta(minutes=1)))
+                scheduler.add_job(
+                    print, run_at="2020-01-01", args=["again"], id="once", replace_existing=True
+                )
+            """,
+        )
+        app = self.start("app.py", TZ="UTC")
+        self.assertEqual((app.status(), app.lines), (0, ["10"]), app.errors)
+        self.assertRegex(app.errors, "job 'wrong' .* 0:50:0[0-9] ago\n")
+        self.assertRegex(app.errors, "job 'once' .* is not run")
+
 
 class TestProgramThatLooks(ProgramTestCase):
     def test_into_a_store_and_changes_what_another_runs(self) -> None:
@@ -12933,6 +13034,8 @@ class TestProgramThatLooks(ProgramTestCase):
             print(scheduler)
             scheduler.shutdown()
             print(scheduler)
+            for job in scheduler.get_jobs():
+                print(job)
             """,
         )
         app = self.start("app.py")
@@ -12946,6 +13049,8 @@ class TestProgramThatLooks(ProgramTestCase):
                 f"AsyncIOScheduler: running, 2 jobs, {following}",
                 f"AsyncIOScheduler: paused, 2 jobs, {following}",
                 f"AsyncIOScheduler: stopped, 2 jobs, {following}",
+                f"party: print (date[2101-01-01 08:00:00], {following})",
+                "paused: print (interval[1:00:00], next run: paused)",
             ],
         )
 
