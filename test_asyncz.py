@@ -84,7 +84,7 @@ import zoneinfo
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from datetime import time as clock_time
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncz
 from asyncz import AndTrigger, BaseTrigger, CronTrigger, DateTrigger, IntervalTrigger, OrTrigger
@@ -9893,42 +9893,200 @@ class TestModule(unittest.TestCase):
         )
 
 
+class ReadmeBlock(NamedTuple):
+    """A block of the manual. output: the block of text right below it, None where there is none."""
+
+    heading: str
+    line: int
+    language: str
+    code: str
+    output: str | None
+
+
+class ReadmeBlock(NamedTuple):
+    """A block of the manual. output: the block of text right below it, None where there is none."""
+
+    heading: str
+    line: int
+    language: str
+    code: str
+    output: str | None
+
+
+class ReadmeBlock(NamedTuple):
+    """A block of the manual. output: the block of text right below it, None where there is none."""
+
+    heading: str
+    line: int
+    language: str
+    code: str
+    output: str | None
+
+
 class TestReadme(unittest.TestCase):
-    """Every block of the manual runs, and prints what it says."""
+    """The manual, as its reader follows it.
+
+    A block is a program, saved as app.py; or one that imports the app.py of the block before it; or
+    else lines for the first program. Where a package is absent, there is a stand-in with the names
+    that the block uses: so each block is executed here; with the real packages and servers, in .ci.
+    """
+
+    STAND_INS = {
+        "redis": """
+            class Redis:
+                def __init__(self, **options): pass
+                def __getattr__(self, name): return lambda *args, **options: None
+        """,
+        "fastapi": """
+            class FastAPI:
+                def __init__(self, *, lifespan): self.lifespan = lifespan
+        """,
+    }
+    # In front of what blocks: when this is printed, the reader may press Ctrl-C.
+    TELL = "scheduler.add_listener(lambda _: print('started', flush=True), asyncz.SCHEDULER_STARTED)"
 
     def setUp(self) -> None:
         path = HERE / "README.md"
         if not path.exists():
             self.skipTest("README.md is not beside the module")
         self.text = path.read_text(encoding="utf-8")
+        self.headings: list[str] = []
+        self.blocks: list[ReadmeBlock] = []
+        pattern = r"^#+ ([^\n]+)$|^```(\w+)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?"
+        for found in re.finditer(pattern, self.text, re.MULTILINE | re.DOTALL):
+            if found[1]:
+                self.headings.append(found[1])
+            else:
+                line = self.text.count("\n", 0, found.start(3)) + 1
+                self.blocks.append(ReadmeBlock(self.headings[-1], line, *found.groups()[1:]))
+        self.programs = [block for block in self.blocks if block.language == "python"]
 
-    def test_python_blocks_run_and_print_what_follows_them(self) -> None:
-        pattern = r"^```python\n(.*?)^```\n(?:(?:\n[^\n`#|]+\n)?\n?```text\n(.*?)^```)?"
-        blocks = re.findall(pattern, self.text, re.MULTILINE | re.DOTALL)
-        self.assertGreater(len(blocks), 15)
-        results: list[tuple[str, str, subprocess.CompletedProcess[str]]] = []
+    def run_in(
+        self, folder: str, *command: str, until: str | None = None
+    ) -> tuple[str, str, int | None]:
+        """Return what a Python printed, and its status; Ctrl-C when it prints the line `until`."""
+        with subprocess.Popen(
+            [sys.executable, "-W", "error", *command],
+            cwd=folder,
+            env=environment(),
+            encoding="utf-8",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            guard = threading.Timer(30, process.kill)
+            guard.start()
+            printed: list[str] = []
+            if until is not None:
+                for line in iter(process.stdout.readline, until):
+                    if not line:
+                        break
+                    printed.append(line)
+                process.send_signal(signal.SIGINT)
+            printed.append(process.stdout.read())
+            errors, status = process.stderr.read(), process.wait()
+            guard.cancel()
+        return "".join(printed), errors, status
 
-        def run(code: str, output: str) -> None:
-            with temporary_folder() as directory:  # a file, since a process pool imports it
-                script = pathlib.Path(directory, "example.py")
-                script.write_text(code, encoding="utf-8")
-                results.append(
-                    (code, output, run_python("-W", "error", str(script), cwd=directory))
+    def follow(self, walk: list[tuple[ReadmeBlock, str, str]]) -> list[tuple[Any, ...]]:
+        """Execute blocks in one folder, each under a name; return for each how it ended."""
+        ends: list[tuple[Any, ...]] = []
+        with temporary_folder() as folder:
+            for name, text in self.STAND_INS.items():
+                if importlib.util.find_spec(name) is None:
+                    pathlib.Path(folder, f"{name}.py").write_text(textwrap.dedent(text))
+            for block, name, code in walk:
+                told = re.sub(
+                    r"^( *)(?=scheduler\.run\(\))", rf"\1{self.TELL}\n\1", code, flags=re.MULTILINE
                 )
+                pathlib.Path(folder, name).write_text(told, encoding="utf-8")
+                until = "started\n" if told != code else None
+                ends.append((block, *self.run_in(folder, name, until=until)))
+        return ends
 
+    def test_has_blocks_that_run_and_print_what_is_below_them(self) -> None:
+        first = self.programs[0].code
+        walks: list[list[tuple[ReadmeBlock, str, str]]] = []
+        for block in self.programs:
+            if re.search(r"^from app import ", block.code, re.MULTILINE):
+                walks[-1].append((block, "other.py", block.code))
+            elif re.search(r"^import .*\basyncz\b", block.code, re.MULTILINE):
+                walks.append([(block, "app.py", block.code)])
+            else:
+                code = first.replace("scheduler.run()", f"{block.code}\nscheduler.run()")
+                walks.insert(0, [(block, "app.py", code)])
+        self.assertGreater(len(walks), 15)
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            list(pool.map(lambda block: run(*block), blocks))
-        for code, output, done in results:
-            with self.subTest(code):
-                self.assertEqual((done.returncode, done.stderr), (0, ""))
-                if output:
-                    self.assertEqual(done.stdout, output)
+            ends = [end for walked in pool.map(self.follow, walks) for end in walked]
+        for block, printed, errors, status in ends:
+            with self.subTest(line=block.line):
+                self.assertEqual((errors, status), ("", 0))
+                if block.output is not None:
+                    self.assertEqual(printed, block.output)
 
-    def test_the_commands_it_shows_exist(self) -> None:
-        commands = re.findall(r"^\$ python asyncz\.py (\w+)", self.text, re.MULTILINE)
-        self.assertEqual(set(commands) - {"next", "run", "demo"}, set())
-        self.assertIn("demo", commands)
-        self.assertIn("$ python -m unittest\n", self.text)
+    def test_shows_output_only_below_a_program(self) -> None:
+        self.assertEqual([block.line for block in self.blocks if block.language == "text"], [])
+        self.assertEqual(self.text.count("```"), 2 * len(self.text.split("\n```")[1::2]))
+
+    def test_shows_commands_that_exist(self) -> None:
+        shown = [block.code for block in self.blocks if block.language == "console"]
+        commands = [line.split("#")[0].split() for line in "".join(shown).splitlines()]
+        self.assertEqual({tuple(command[:2]) for command in commands}, {("$", "python")})
+        self.assertIn(["$", "python", "-m", "unittest"], commands)
+        self.assertIn(["$", "python", "asyncz.py", "demo"], commands)
+
+    def test_has_its_first_program_in_the_first_twenty_lines(self) -> None:
+        first = self.programs[0]
+        self.assertLessEqual(first.line + first.code.count("\n") - 1, 20)
+        for what in ("import asyncz\n", "hour=8", '"Europe/Paris"', "minutes=5", "scheduler.run()"):
+            self.assertIn(what, first.code)
+
+    def test_has_at_most_4800_words(self) -> None:
+        self.assertLessEqual(len(self.text.split()), 4_800)  # as wc -w counts them
+
+    def test_has_recipes_that_are_questions_with_at_most_eight_lines_of_code(self) -> None:
+        recipes = [block for block in self.programs if block.heading.endswith("?")]
+        self.assertGreater(len(recipes), 15)
+        for block in recipes:
+            with self.subTest(block.heading):
+                self.assertLessEqual(len(re.findall(r"^.*\S", block.code, re.MULTILINE)), 8)
+
+    def test_says_how_big_the_module_is(self) -> None:
+        lines, kilobytes = re.search(r"([\d,]+) lines, ([\d,]+) KB", self.text).groups()
+        module = pathlib.Path(asyncz.__file__).read_bytes()
+        self.assertAlmostEqual(int(lines.replace(",", "")) / module.count(b"\n"), 1, delta=0.03)
+        self.assertAlmostEqual(int(kilobytes.replace(",", "")) * 1_000 / len(module), 1, delta=0.03)
+
+    def test_has_links_that_lead_somewhere(self) -> None:
+        anchors = {
+            "#" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in self.headings
+        }
+        links = re.findall(r"\]\(([^)]+)\)", self.text)
+        self.assertGreater(len(links), 20)
+        self.assertEqual(
+            [link for link in links if link not in anchors and not (HERE / link).exists()], []
+        )
+
+    def test_has_all_its_parts_in_the_list_of_contents(self) -> None:
+        contents = self.text.partition("\n## Contents\n")[2].partition("\n## ")[0]
+        named = re.findall(r"\[([^]]+)\]", contents)
+        parts = re.findall(r"^###? (.*[^?\n])$", self.text, re.MULTILINE)
+        self.assertEqual([part.lower() for part in parts[1:]], [name.lower() for name in named])
+
+    def test_uses_names_that_exist(self) -> None:
+        places = {"asyncz": asyncz, "scheduler": asyncz.AsyncIOScheduler, "job": asyncz.Job}
+        # A file is named asyncz.py, and one asyncz.sqlite3.
+        names = re.findall(r"\b(asyncz|scheduler|job)\.(?!py\b|sqlite3\b)([a-z]\w+)", self.text)
+        self.assertGreater(len(names), 30)
+        self.assertEqual([name for name in names if not hasattr(places[name[0]], name[1])], [])
+
+    def test_names_every_option_and_every_event(self) -> None:
+        calls = (asyncz.AsyncIOScheduler, asyncz.AsyncIOScheduler.add_job)
+        names = {name for call in calls for name in inspect.signature(call).parameters}
+        names -= {"self", "fn", "trigger_args", "global_config"}
+        names |= {name for name in asyncz.__all__ if name[0].isupper() or "_" in name}
+        names -= {"UNSET", "ALL_EVENTS", "SCHEDULER_START", "BaseScheduler"}
+        self.assertEqual([name for name in sorted(names) if not re.search(rf"`[^`\n]*\b{name}\b|^.*\b{name}\(", self.text, re.MULTILINE)], [])
 
 
 class TestRun(unittest.TestCase):
