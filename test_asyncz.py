@@ -9017,6 +9017,149 @@ async def double_soon_alone():
     pass
 
 
+class TestScheduledJobInAStore(FileTestCase):
+    """A record has the name of a function, which Python binds only when all decorators have run."""
+
+    PLAIN = """
+        @s.scheduled_job("interval", hours=1, next_run_time="now")
+        def tick():
+            runs.append("tick")
+    """
+    COROUTINE = PLAIN.replace("def", "async def")
+    WRAPPED = """
+        @logged
+        @s.scheduled_job("interval", hours=1, next_run_time="now")
+        def tick():
+            runs.append("tick")
+    """
+    IN_A_CLASS = """
+        class Jobs:
+            @staticmethod
+            @s.scheduled_job("interval", hours=1, next_run_time="now")
+            def tick():
+                runs.append("tick")
+    """
+
+    def execute(self, text: str, scheduler: asyncz.AsyncIOScheduler) -> types.ModuleType:
+        """Return a module of that text, which knows a scheduler as s, and a list of runs."""
+
+        def logged(fn):
+            @functools.wraps(fn)
+            def call():
+                module.runs.append("logged")
+                fn()
+
+            return call
+
+        module = types.ModuleType("program")
+        vars(module).update(
+            s=scheduler,
+            runs=[],
+            logged=logged,
+            unlike=lambda fn: lambda: fn(),
+            wait_until=wait_until,
+        )
+        sys.modules["program"] = module
+        self.addCleanup(sys.modules.pop, "program", None)
+        exec(textwrap.dedent(text), vars(module))
+        return module
+
+    def test_runs_what_the_name_leads_to(self):
+        table = [
+            (self.PLAIN, ["tick"], "program:tick"),
+            (self.COROUTINE, ["tick"], "program:tick"),
+            (self.WRAPPED, ["logged", "tick"], "program:tick"),
+            (self.IN_A_CLASS, ["tick"], "program:Jobs.tick"),
+        ]
+        for text, expected, name in table:
+            with self.subTest(text):
+                scheduler = self.make_scheduler()
+                module = self.execute(text, scheduler)
+                scheduler.start()
+                self.assertTrue(wait_until(lambda: module.runs == expected), module.runs)
+                self.assertEqual(
+                    [(job.id, job.fn_ref) for job in scheduler.get_jobs()], [(name, name)]
+                )
+                scheduler.shutdown()
+                # The next start of the program.
+                scheduler = self.make_scheduler()
+                module = self.execute(text, scheduler)
+                scheduler.start()
+                self.assertTrue(wait_until(lambda: module.runs == expected), module.runs)
+                self.assertEqual(len(scheduler.get_jobs()), 1)
+                scheduler.remove_all_jobs()
+                scheduler.shutdown()
+
+    def test_runs_on_a_scheduler_that_is_running_before_the_name_is_bound(self):
+        text = """
+            def slowly(fn):
+                wait_until(lambda: runs)
+                return fn
+
+            @slowly
+            @s.scheduled_job("interval", hours=1, next_run_time="now")
+            def tick():
+                runs.append("tick")
+
+            tick_runs = list(runs)
+        """
+        scheduler = self.make_scheduler()
+        scheduler.start()
+        self.assertEqual(self.execute(text, scheduler).tick_runs, ["tick"])
+        self.assertEqual(self.store.unreadable(), [])
+
+    def test_whose_name_leads_elsewhere_is_one_error_at_the_start(self):
+        table = [
+            ("@unlike\n", "", "<function TestScheduledJobInAStore.execute.<locals>"),
+            ("", "del tick\n", "None"),
+            ("", "def tick(): runs.append('wrong')\n", "<function tick at"),
+        ]
+        for above, below, found in table:
+            with self.subTest(above + below):
+                scheduler = self.make_scheduler()
+                other = self.PLAIN.replace("tick", "other")
+                module = self.execute(other, scheduler)
+                text = above + textwrap.dedent(self.PLAIN).lstrip() + below
+                exec(text, vars(module))
+                with self.assertLogs("asyncz", logging.ERROR) as caught:
+                    scheduler.start()
+                    self.assertTrue(wait_until(lambda: module.runs == ["other"]), module.runs)
+                    # What is claimed with it has been looked at, too.
+                    scheduler.shutdown()
+                self.assertEqual(len(caught.output), 1, caught.output)
+                message = caught.records[0].getMessage()
+                expected = (
+                    "job 'program:tick' in store 'default' can't be run: fn='program:tick': that name"
+                    f" leads to {found}"
+                )
+                self.assertEqual(message[: len(expected)], expected)
+                self.assertIsNotNone(scheduler.get_job("program:tick"))
+                scheduler.remove_all_jobs()
+
+    def test_of_a_function_that_has_no_name_is_an_error_at_once(self):
+        scheduler = self.make_scheduler()
+        for fn in (lambda: None, next(iter([lambda: None]))):
+            with self.assertRaisesRegex(ValueError, "does not lead back to this one"):
+                scheduler.scheduled_job("interval", hours=1)(fn)
+
+    def test_that_is_gone_is_told_of_by_its_name(self):
+        scheduler = self.make_scheduler()
+        self.execute(self.PLAIN, scheduler)
+        scheduler.start(paused=True)
+        scheduler.shutdown()
+        asyncz._ADDED.pop("program:tick")  # what another process does not have
+        scheduler = self.make_scheduler()
+        self.execute("", scheduler)
+        told = []
+        scheduler.add_listener(told.append, asyncz.JOB_ERROR)
+        with self.assertLogs("asyncz", logging.ERROR) as caught:
+            scheduler.start()
+            self.assertTrue(wait_until(lambda: told))
+        message = "fn='program:tick': <module 'program'> has no 'tick'"
+        self.assertEqual((told[0].job_id, str(told[0].exception)), ("program:tick", message))
+        self.assertIn(message, caught.output[0])
+
+
 # === Scheduler on asyncio ===
 # The same in a thread of its own, on a loop that is given, and under calls from many threads.
 
@@ -10134,6 +10277,104 @@ class TestRun(unittest.TestCase):
         for (number, times, status, expected), end in zip(table, ends):
             with self.subTest(number=number, times=times):
                 self.assertEqual(end, (expected, status))
+
+
+class TestNameOfAFunctionOfAProgram(unittest.TestCase):
+    """However a program is started, its functions have the names by which others import them."""
+
+    PROGRAM = """
+        import sys
+        import asyncz
+
+        asyncz.logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
+        stores = {"default": asyncz.SQLiteStore(sys.argv[1])} if sys.argv[1:] else None
+        scheduler = asyncz.AsyncIOScheduler(stores=stores)
+
+        @scheduler.scheduled_job("interval", hours=1, next_run_time="now")
+        def tick():
+            print(__name__)
+
+        if __name__ == "__main__":
+            print([job.id for job in scheduler.get_jobs()])
+    """
+
+    def setUp(self) -> None:
+        folder = temporary_folder()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, *names: str, text: str = "") -> None:
+        for name in names:
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text or textwrap.dedent(self.PROGRAM), encoding="utf-8")
+
+    def test_is_that_by_which_its_file_is_imported(self):
+        program = textwrap.dedent(self.PROGRAM)
+        self.write("app.py", "time.py", "pack/app.py", "pack/__main__.py", "pack/inner/app.py")
+        self.write("pack/__init__.py", "pack/inner/__init__.py", text="\n")
+        self.write("bad/app.py")
+        self.write("bad/__init__.py", text="raise SystemError\n")
+        self.write("alone.py", text=f"import sys; sys.path.append({str(HERE)!r})\n{program}")
+        table = [
+            (["app.py"], "app"),
+            (["-m", "app"], "app"),
+            (["-m", "pack"], "pack.__main__"),
+            (["-m", "pack.app"], "pack.app"),
+            (["pack/app.py"], "pack.app"),
+            (["pack/inner/app.py"], "pack.inner.app"),
+            # The name of another module, a package that can't be imported, a file that can't be
+            # found, and no file.
+            (["time.py"], "__main__"),
+            (["bad/app.py"], "__main__"),
+            (["-I", "alone.py"], "__main__"),
+            (["-c", program], "__main__"),
+        ]
+        # The packages are found, as by whoever imports them.
+        path = {"PYTHONPATH": f"{self.folder}{os.pathsep}{HERE}"}
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            results = list(
+                pool.map(lambda row: run_python(*row[0], cwd=self.folder, env=path), table)
+            )
+        for (command, name), done in zip(table, results):
+            with self.subTest(command[:2]):
+                self.assertEqual((done.stdout, done.stderr), (f"['{name}:tick']\n", ""))
+
+    def test_is_said_where_only_this_program_has_it(self):
+        program = textwrap.dedent(self.PROGRAM)
+        done = run_python("-c", program, "jobs", cwd=self.folder)
+        said = "'__main__:tick' is of no file that can be imported: only this program can run it\n"
+        self.assertEqual((done.stdout, done.stderr), (f"{said}['__main__:tick']\n", ""))
+
+    def test_leads_to_the_copy_of_the_file_that_was_loaded_last(self):
+        text = (
+            self.PROGRAM
+            + """
+            if sys.argv[2:]:
+                import app
+                scheduler = app.scheduler
+            scheduler.add_listener(lambda event: scheduler.shutdown(), asyncz.JOB_EXECUTED)
+            asyncz.logging.disable()
+            scheduler.run()
+        """
+        )
+        self.write("app.py", text=textwrap.dedent(text))
+        for arguments, expected in (([], "__main__"), (["both"], "app")):
+            done = run_python("app.py", f"jobs{expected}", *arguments, cwd=self.folder)
+            self.assertEqual(
+                (done.stdout, done.stderr), (f"['app:tick']\n{expected}\n", ""), arguments
+            )
+
+    def test_may_not_be_found_by_an_import_that_starts_a_scheduler(self):
+        for verb in ("start", "run"):
+            text = f"import asyncz\nscheduler = asyncz.AsyncIOScheduler()\nscheduler.{verb}()\n"
+            self.write("app.py", text=text)
+            done = run_python("-m", "asyncz", "run", "app:scheduler", cwd=self.folder)
+            error = (
+                f"RuntimeError: {verb}: not while asyncz imports the module 'app' to find a function"
+                f' or scheduler; write if __name__ == "__main__": above the line that calls {verb}()'
+            )
+            self.assertEqual((done.stdout, done.stderr.splitlines()[-1]), ("", error))
 
 
 class TestSchedulerInAProcess(unittest.TestCase):
