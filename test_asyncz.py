@@ -66,6 +66,7 @@ import pathlib
 import pickle
 import random
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -81,6 +82,7 @@ import unittest
 import unittest.mock
 import uuid
 import zoneinfo
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from datetime import time as clock_time
@@ -10040,26 +10042,7 @@ class ReadmeBlock(NamedTuple):
     """A block of the manual. output: the block of text right below it, None where there is none."""
 
     heading: str
-    line: int
-    language: str
-    code: str
-    output: str | None
-
-
-class ReadmeBlock(NamedTuple):
-    """A block of the manual. output: the block of text right below it, None where there is none."""
-
-    heading: str
-    line: int
-    language: str
-    code: str
-    output: str | None
-
-
-class ReadmeBlock(NamedTuple):
-    """A block of the manual. output: the block of text right below it, None where there is none."""
-
-    heading: str
+    above: str
     line: int
     language: str
     code: str
@@ -10069,24 +10052,33 @@ class ReadmeBlock(NamedTuple):
 class TestReadme(unittest.TestCase):
     """The manual, as its reader follows it.
 
-    A block is a program, saved as app.py; or one that imports the app.py of the block before it; or
-    else lines for the first program. Where a package is absent, there is a stand-in with the names
-    that the block uses: so each block is executed here; with the real packages and servers, in .ci.
+    A block is a program; or a file that uses the jobs.py of a block above; or else lines for the
+    first program. All are executed, where a package is absent with a stand-in that has the names
+    which the block uses. That their servers serve is tried in .ci, by the same recipes.
     """
 
+    maxDiff = None
     STAND_INS = {
         "redis": """
             class Redis:
-                def __init__(self, **options): pass
                 def __getattr__(self, name): return lambda *args, **options: None
         """,
         "fastapi": """
             class FastAPI:
                 def __init__(self, *, lifespan): self.lifespan = lifespan
         """,
+        "flask": """
+            class Flask:
+                debug = False
+                def __init__(self, name): pass
+        """,
     }
     # In front of what blocks: when this is printed, the reader may press Ctrl-C.
-    TELL = "scheduler.add_listener(lambda _: print('started', flush=True), asyncz.SCHEDULER_STARTED)"
+    TELL = (
+        "scheduler.add_listener(lambda _: print('started', flush=True), asyncz.SCHEDULER_STARTED)"
+    )
+    # What the one who reads a file calls in it.
+    CALLS = {"gunicorn.conf.py": "post_worker_init(None)\nworker_exit(None, None)\n"}
 
     def setUp(self) -> None:
         path = HERE / "README.md"
@@ -10095,18 +10087,19 @@ class TestReadme(unittest.TestCase):
         self.text = path.read_text(encoding="utf-8")
         self.headings: list[str] = []
         self.blocks: list[ReadmeBlock] = []
-        pattern = r"^#+ ([^\n]+)$|^```(\w+)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?"
+        pattern = (
+            r"^#+ ([^\n]+)$|(?:^([^\n]*)\n)?\n^```(\w+)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?"
+        )
         for found in re.finditer(pattern, self.text, re.MULTILINE | re.DOTALL):
             if found[1]:
                 self.headings.append(found[1])
             else:
-                line = self.text.count("\n", 0, found.start(3)) + 1
-                self.blocks.append(ReadmeBlock(self.headings[-1], line, *found.groups()[1:]))
+                line = self.text.count("\n", 0, found.start(4)) + 1
+                above, *rest = found.groups()[1:]
+                self.blocks.append(ReadmeBlock(self.headings[-1], above or "", line, *rest))
         self.programs = [block for block in self.blocks if block.language == "python"]
 
-    def run_in(
-        self, folder: str, *command: str, until: str | None = None
-    ) -> tuple[str, str, int | None]:
+    def run_in(self, folder: str, *command: str, until: str = "") -> tuple[str, str, int | None]:
         """Return what a Python printed, and its status; Ctrl-C when it prints the line `until`."""
         with subprocess.Popen(
             [sys.executable, "-W", "error", *command],
@@ -10119,7 +10112,7 @@ class TestReadme(unittest.TestCase):
             guard = threading.Timer(30, process.kill)
             guard.start()
             printed: list[str] = []
-            if until is not None:
+            if until:
                 for line in iter(process.stdout.readline, until):
                     if not line:
                         break
@@ -10130,36 +10123,47 @@ class TestReadme(unittest.TestCase):
             guard.cancel()
         return "".join(printed), errors, status
 
+    def walks(self) -> list[list[tuple[ReadmeBlock, str, str]]]:
+        """Return what happens in one folder, step by step, for each: block, file, its text."""
+        walks: list[list[tuple[ReadmeBlock, str, str]]] = []
+        for block in self.programs:
+            named = re.findall(r"`([\w./]+\.py)`", block.above if block.above.endswith(":") else "")
+            name = named[-1] if named else "app.py"
+            if re.search(r"^ *from .*\bjobs import", block.code, re.MULTILINE):
+                kept = next(walk for walk in walks if walk[0][1] == "jobs.py")
+                kept.append((block, name, block.code + self.CALLS.get(name, "")))
+            elif re.search(r"^import .*\basyncz\b", block.code, re.MULTILINE):
+                walks.append([(block, name, block.code)])
+            else:
+                lines = f"{block.code}\nscheduler.run()"
+                code = self.programs[0].code.replace("scheduler.run()", lines)
+                walks.append([(block, name, code)])
+        return walks
+
     def follow(self, walk: list[tuple[ReadmeBlock, str, str]]) -> list[tuple[Any, ...]]:
-        """Execute blocks in one folder, each under a name; return for each how it ended."""
+        """Go through the steps in one folder; return for each how it ended."""
         ends: list[tuple[Any, ...]] = []
         with temporary_folder() as folder:
             for name, text in self.STAND_INS.items():
                 if importlib.util.find_spec(name) is None:
                     pathlib.Path(folder, f"{name}.py").write_text(textwrap.dedent(text))
+            if walk[0][1] == "jobs.py":
+                pathlib.Path(folder, "reports").mkdir()
+                pathlib.Path(folder, "reports", "jobs.py").write_text(walk[0][2], encoding="utf-8")
             for block, name, code in walk:
                 told = re.sub(
                     r"^( *)(?=scheduler\.run\(\))", rf"\1{self.TELL}\n\1", code, flags=re.MULTILINE
                 )
                 pathlib.Path(folder, name).write_text(told, encoding="utf-8")
-                until = "started\n" if told != code else None
+                until = "started\n" if told != code else ""
                 ends.append((block, *self.run_in(folder, name, until=until)))
         return ends
 
     def test_has_blocks_that_run_and_print_what_is_below_them(self) -> None:
-        first = self.programs[0].code
-        walks: list[list[tuple[ReadmeBlock, str, str]]] = []
-        for block in self.programs:
-            if re.search(r"^from app import ", block.code, re.MULTILINE):
-                walks[-1].append((block, "other.py", block.code))
-            elif re.search(r"^import .*\basyncz\b", block.code, re.MULTILINE):
-                walks.append([(block, "app.py", block.code)])
-            else:
-                code = first.replace("scheduler.run()", f"{block.code}\nscheduler.run()")
-                walks.insert(0, [(block, "app.py", code)])
-        self.assertGreater(len(walks), 15)
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            ends = [end for walked in pool.map(self.follow, walks) for end in walked]
+            ends = [end for walked in pool.map(self.follow, self.walks()) for end in walked]
+        self.assertEqual(len(ends), len(self.programs))
+        self.assertGreater(len(ends), 20)
         for block, printed, errors, status in ends:
             with self.subTest(line=block.line):
                 self.assertEqual((errors, status), ("", 0))
@@ -10167,15 +10171,31 @@ class TestReadme(unittest.TestCase):
                     self.assertEqual(printed, block.output)
 
     def test_shows_output_only_below_a_program(self) -> None:
-        self.assertEqual([block.line for block in self.blocks if block.language == "text"], [])
-        self.assertEqual(self.text.count("```"), 2 * len(self.text.split("\n```")[1::2]))
+        languages = Counter(block.language for block in self.blocks)
+        self.assertEqual(set(languages), {"python", "console"})
+        outputs = sum(block.output is not None for block in self.programs)
+        self.assertEqual(self.text.count("\n```"), 2 * (len(self.blocks) + outputs))
 
-    def test_shows_commands_that_exist(self) -> None:
-        shown = [block.code for block in self.blocks if block.language == "console"]
-        commands = [line.split("#")[0].split() for line in "".join(shown).splitlines()]
-        self.assertEqual({tuple(command[:2]) for command in commands}, {("$", "python")})
+    def test_shows_commands_that_work(self) -> None:
+        shown = "".join(block.code for block in self.blocks if block.language == "console")
+        commands = [shlex.split(line) for line in shown.splitlines()]
         self.assertIn(["$", "python", "-m", "unittest"], commands)
         self.assertIn(["$", "python", "asyncz.py", "demo"], commands)
+        jobs = next(walk[0][2] for walk in self.walks() if walk[0][1] == "jobs.py")
+        with temporary_folder() as folder:
+            code = jobs.replace("if __name__", f"{self.TELL}\n\nif __name__")
+            pathlib.Path(folder, "jobs.py").write_text(code, encoding="utf-8")
+            for dollar, python, *command in commands:
+                with self.subTest(command=command):
+                    self.assertEqual((dollar, python), ("$", "python"))
+                    # The tests are at it, and the demo is run by those of the command line.
+                    if command[0] == "asyncz.py" and command[1] != "demo":
+                        command[0] = str(HERE / "asyncz.py")
+                        until = "started\n" if command[1] == "run" else ""
+                        printed, errors, status = self.run_in(folder, *command, until=until)
+                        self.assertEqual(status, 0, errors)
+                        if command[1] == "next":
+                            self.assertEqual(len(printed.splitlines()), 3)
 
     def test_has_its_first_program_in_the_first_twenty_lines(self) -> None:
         first = self.programs[0]
@@ -10187,11 +10207,14 @@ class TestReadme(unittest.TestCase):
         self.assertLessEqual(len(self.text.split()), 4_800)  # as wc -w counts them
 
     def test_has_recipes_that_are_questions_with_at_most_eight_lines_of_code(self) -> None:
-        recipes = [block for block in self.programs if block.heading.endswith("?")]
-        self.assertGreater(len(recipes), 15)
-        for block in recipes:
-            with self.subTest(block.heading):
-                self.assertLessEqual(len(re.findall(r"^.*\S", block.code, re.MULTILINE)), 8)
+        recipes = self.text.partition("\n## Recipes\n")[2].partition("\n## ")[0]
+        headings = re.findall(r"^### (.*)$", recipes, re.MULTILINE)
+        self.assertGreater(len(headings), 15)
+        self.assertEqual([heading for heading in headings if not heading.endswith("?")], [])
+        for block in self.programs:
+            if block.heading in headings:
+                with self.subTest(block.heading):
+                    self.assertLessEqual(len(re.findall(r"^.*\S", block.code, re.MULTILINE)), 8)
 
     def test_says_how_big_the_module_is(self) -> None:
         lines, kilobytes = re.search(r"([\d,]+) lines, ([\d,]+) KB", self.text).groups()
@@ -10199,37 +10222,53 @@ class TestReadme(unittest.TestCase):
         self.assertAlmostEqual(int(lines.replace(",", "")) / module.count(b"\n"), 1, delta=0.03)
         self.assertAlmostEqual(int(kilobytes.replace(",", "")) * 1_000 / len(module), 1, delta=0.03)
 
-    def test_has_links_that_lead_somewhere(self) -> None:
-        anchors = {
+    def test_has_links_that_lead_somewhere_and_lists_all_its_parts(self) -> None:
+        anchors = [
             "#" + re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
             for heading in self.headings
-        }
+        ]
+        self.assertEqual(len(anchors), len(set(anchors)))
         links = re.findall(r"\]\(([^)]+)\)", self.text)
-        self.assertGreater(len(links), 20)
-        self.assertEqual(
-            [link for link in links if link not in anchors and not (HERE / link).exists()], []
-        )
-
-    def test_has_all_its_parts_in_the_list_of_contents(self) -> None:
+        lost = [link for link in links if link not in anchors and not (HERE / link).exists()]
+        self.assertEqual(lost, [])
         contents = self.text.partition("\n## Contents\n")[2].partition("\n## ")[0]
-        named = re.findall(r"\[([^]]+)\]", contents)
-        parts = re.findall(r"^###? (.*[^?\n])$", self.text, re.MULTILINE)
-        self.assertEqual([part.lower() for part in parts[1:]], [name.lower() for name in named])
+        self.assertEqual(re.findall(r"\]\(([^)]+)\)", contents), anchors[2:])
 
-    def test_uses_names_that_exist(self) -> None:
+    def test_has_a_comparison_of_at_most_ten_rows(self) -> None:
+        rows = re.findall(
+            r"^.* \| .*$", self.text.partition("\n## How it compares\n")[2], re.MULTILINE
+        )
+        self.assertIn(len(rows) - 1, range(5, 11))
+
+    def test_shows_the_runs_of_a_clock_change_as_they_are(self) -> None:
+        table = self.text.partition("\nin Europe/Paris | clock change | runs\n---|---|---\n")[2]
+        day, rows = "", table.partition("\n\n")[0].splitlines()
+        self.assertGreater(len(rows), 3)
+        for row in rows:
+            expression, change, shown = row.split(" | ")
+            day = day if change == "the same" else change.split(",")[0]
+            trigger = from_crontab(expression.strip("`"), timezone="Europe/Paris")
+            with self.subTest(row):
+                evening = date.fromisoformat(day) - timedelta(days=1)
+                runs = first_local(trigger, f"{evening} 22:00", 8)
+                morning = [run[11:16] for run in runs if f"{day} 01" <= run < f"{day} 04"]
+                self.assertEqual(morning, re.findall(r"\d\d:\d\d", shown))
+
+    def test_names_what_exists(self) -> None:
         places = {"asyncz": asyncz, "scheduler": asyncz.AsyncIOScheduler, "job": asyncz.Job}
-        # A file is named asyncz.py, and one asyncz.sqlite3.
-        names = re.findall(r"\b(asyncz|scheduler|job)\.(?!py\b|sqlite3\b)([a-z]\w+)", self.text)
-        self.assertGreater(len(names), 30)
+        text = self.text.replace("asyncz.py", "").replace("asyncz.sqlite3", "")
+        names = set(re.findall(r"\b(asyncz|scheduler|job)\.([a-z]\w+)", text))
+        names -= {("scheduler", "add_task")}  # of the package with that name
+        self.assertGreater(len(names), 25)
         self.assertEqual([name for name in names if not hasattr(places[name[0]], name[1])], [])
 
-    def test_names_every_option_and_every_event(self) -> None:
+    def test_names_all_options_events_and_kinds(self) -> None:
         calls = (asyncz.AsyncIOScheduler, asyncz.AsyncIOScheduler.add_job)
         names = {name for call in calls for name in inspect.signature(call).parameters}
-        names -= {"self", "fn", "trigger_args", "global_config"}
-        names |= {name for name in asyncz.__all__ if name[0].isupper() or "_" in name}
-        names -= {"UNSET", "ALL_EVENTS", "SCHEDULER_START", "BaseScheduler"}
-        self.assertEqual([name for name in sorted(names) if not re.search(rf"`[^`\n]*\b{name}\b|^.*\b{name}\(", self.text, re.MULTILINE)], [])
+        names |= set(asyncz.__all__)
+        names -= {"self", "fn", "trigger_args", "global_config", "trigger"}
+        names -= {"ALL_EVENTS", "SCHEDULER_START", "UNSET", "JobEvent"}
+        self.assertEqual(sorted(names - set(re.findall(r"\w+", self.text))), [])
 
 
 class TestRun(unittest.TestCase):
