@@ -10039,7 +10039,7 @@ class TestModule(unittest.TestCase):
 
 
 class ReadmeBlock(NamedTuple):
-    """A block of the manual. output: the block of text right below it, None where there is none."""
+    """A block of the manual, with the paragraph above it, and its output, None where none is shown."""
 
     heading: str
     above: str
@@ -10087,16 +10087,15 @@ class TestReadme(unittest.TestCase):
         self.text = path.read_text(encoding="utf-8")
         self.headings: list[str] = []
         self.blocks: list[ReadmeBlock] = []
-        pattern = (
-            r"^#+ ([^\n]+)$|(?:^([^\n]*)\n)?\n^```(\w+)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?"
-        )
+        pattern = r"^#+ ([^\n]+)$|^```(\w+)\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?"
         for found in re.finditer(pattern, self.text, re.MULTILINE | re.DOTALL):
             if found[1]:
                 self.headings.append(found[1])
             else:
-                line = self.text.count("\n", 0, found.start(4)) + 1
-                above, *rest = found.groups()[1:]
-                self.blocks.append(ReadmeBlock(self.headings[-1], above or "", line, *rest))
+                above = self.text[: found.start()].rstrip().rpartition("\n\n")[2]
+                line = self.text.count("\n", 0, found.start(3)) + 1
+                block = ReadmeBlock(self.headings[-1], above, line, *found.groups()[1:])
+                self.blocks.append(block)
         self.programs = [block for block in self.blocks if block.language == "python"]
 
     def run_in(self, folder: str, *command: str, until: str = "") -> tuple[str, str, int | None]:
