@@ -8116,6 +8116,26 @@ class TestCancelRuns(VirtualTimeTestCase):
         self.assertEqual(len(calls), 2)
 
 
+class TestLogOfARun(VirtualTimeTestCase):
+    async def test_says_of_a_failure_whether_there_is_another_run(self):
+        async def fail():
+            raise ValueError("on purpose")
+
+        self.scheduler.start()
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            self.scheduler.add_job(fail, "interval", hours=1, id="a", next_run_time="now")
+            self.scheduler.add_job(fail, id="b")
+            await asyncio.sleep(1)
+        where = "in store 'default' raised;"
+        self.assertEqual(
+            [record.getMessage() for record in logs.records],
+            [
+                f"job 'a' {where} it stays scheduled, next run 2026-01-01 01:00:00 UTC",
+                f"job 'b' {where} no further run",
+            ],
+        )
+
+
 class Unspeakable(Exception):
     def __str__(self):
         return self.args[5]
@@ -10288,7 +10308,7 @@ class TestSimulate(unittest.TestCase):
         self.assertEqual(events[-1].scheduled_run_time, once)
 
     def test_lets_no_run_be_later_than_the_end_of_its_trigger(self):
-        options = {"end_at": "2026-01-01 00:59:59.9", "jitter": 3600}
+        options = {"end_at": "2026-01-01 00:59:59.900", "jitter": 3600}
         for _ in range(20):
             scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
             scheduler.add_job(len, "interval", args=[[]], minutes=30, **options)
