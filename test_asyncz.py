@@ -10217,8 +10217,10 @@ class TestAsyncIOSchedulerWithoutThreads(unittest.TestCase):
         scheduler.start()
         self.assertTrue(wait_until(lambda: ended))
         with self.starved("asyncz-closing"):
-            scheduler.shutdown()
-        self.assertEqual((scheduler.running, len(ended)), (False, 2))
+            closing = threading.Thread(target=scheduler.shutdown, daemon=True)
+            closing.start()
+            closing.join(20)
+        self.assertEqual((closing.is_alive(), scheduler.running, len(ended)), (False, False, 2))
 
     def test_for_ever_calls_functions_in_place(self):
         async def main():
@@ -10829,6 +10831,27 @@ class TestCommandLine(unittest.TestCase):
         pathlib.Path(self.folder, "vapp.py").write_text(textwrap.dedent(text))
         done = run_python(str(package / "asyncz.py"), "run", "vapp:scheduler", cwd=self.folder)
         self.assertEqual((done.returncode, done.stdout), (0, "ran\n"), done.stderr)
+
+    def test_ends_well_where_nobody_reads_any_more_what_its_jobs_have_printed(self):
+        text = """
+            import sys, asyncz
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job()
+            def job():
+                sys.stdin.read()
+                print("into a buffer")
+                scheduler.shutdown()
+        """
+        pathlib.Path(self.folder, "unread.py").write_text(textwrap.dedent(text))
+        command = [sys.executable, "-m", "asyncz", "run", "unread:scheduler"]
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        with subprocess.Popen(command, cwd=self.folder, env=environment(), **streams) as process:
+            process.stdout.close()
+            process.stdin.close()
+            errors = process.stderr.read()
+            self.assertEqual(process.wait(60), 0, errors)
+        self.assertNotIn(b"BrokenPipeError", errors)
 
     def test_leaves_at_a_second_signal_without_a_word_of_the_loop(self):
         text = """
@@ -11662,8 +11685,8 @@ class TestRun(unittest.TestCase):
         def job():
             print("begun", flush=True)
             os.read(0, 1)
-            print("ended", flush=True)
         scheduler.add_job(job)
+        scheduler.add_listener(lambda event: print("ended", flush=True), asyncz.JOB_EXECUTED)
         scheduler.add_listener(lambda event: print("stopped", flush=True), asyncz.SCHEDULER_SHUTDOWN)
         if len(sys.argv) > 1:
             signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1], None) or (lambda *_: None))
@@ -11680,9 +11703,9 @@ class TestRun(unittest.TestCase):
         ([], ["SIGHUP"], ["SIGHUP"], 0, GRACEFUL),
         ([], ["SIGTERM"], ["SIGTERM"], 143, ["begun", WAITING, "stopped"]),
         ([], ["SIGINT"], ["SIGINT"], -signal.SIGINT, ["begun", WAITING, "stopped"]),
-        # As with nohup, or where the program has something else in mind.
-        (["SIG_IGN"], ["SIGHUP", "SIGTERM"], [], 0, GRACEFUL),
-        (["mine"], ["SIGHUP", "SIGTERM"], [], 0, GRACEFUL),
+        # As with nohup, or where the program has something else in mind: the first does nothing.
+        (["SIG_IGN"], ["SIGHUP"], ["SIGTERM"], 0, ["begun", "ended", "stopped", "after"]),
+        (["mine"], ["SIGHUP"], ["SIGTERM"], 0, ["begun", "ended", "stopped", "after"]),
     ]
 
     def outcome(self, before, at_once, later, status, _):
@@ -11694,14 +11717,15 @@ class TestRun(unittest.TestCase):
             lines = [process.stdout.readline()]
             for name in at_once:
                 process.send_signal(getattr(signal, name))
+            if before:
+                os.write(process.stdin.fileno(), b".")
             lines.append(process.stdout.readline())
             for name in later:
                 # What comes within a second of the first is a part of it.
-                time.sleep(1.1)
+                time.sleep(0 if before else 1.1)
                 process.send_signal(getattr(signal, name))
             if status == 0:
-                process.stdin.write("\n")
-                process.stdin.flush()
+                os.write(process.stdin.fileno(), b".")
             lines += process.stdout.readlines()
             process.wait(60)
             guard.cancel()
@@ -11811,31 +11835,27 @@ class TestProcessPoolOfAProgram(unittest.TestCase):
             try:
                 yield process
                 process.wait(60)
+                self.assertTrue(guard.is_alive(), "it ended by itself")
             finally:
                 guard.cancel()
 
-    WAITING = TestRun.WAITING + "\n"
-
     def test_does_not_hear_signals_to_the_group(self):
-        for when, lines in (
-            ("late", ["begun\n", self.WAITING]),
-            ("early", [self.WAITING, "begun\n"]),
-        ):
+        begun = ["begun\n", TestRun.WAITING + "\n"]
+        for when, expected in (("late", begun), ("early", begun[::-1])):
             with self.subTest(when), self.program(when) as process:
-                output = [process.stdout.readline()]
-                if when == "late":
-                    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                        os.killpg(process.pid, number)
-                # Between them, that multiprocessing has lost a process of its own to the last.
-                output += iter(process.stdout.readline, lines[1])
-                pathlib.Path(self.folder, "go").touch()
-                output += process.stdout.readlines()
+                output = []
+                # Beside these, that multiprocessing has lost a process of its own.
+                for line in process.stdout:
+                    output += [line] if line in (*begun, "ended\n", "after\n") else []
+                    if line == begun[0] and when == "late":
+                        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                            os.killpg(process.pid, number)
+                    if len(output) == 2:
+                        pathlib.Path(self.folder, "go").touch()
                 process.wait(60)
-                known = [line for line in output if line in ("begun\n", "ended\n", "after\n")]
-                expected = [line for line in lines[:1] if line in known]
-                self.assertEqual((output[0], process.returncode), (lines[0], 0), output)
-                self.assertEqual(known, [*expected, "ended\n", "after\n"], output)
-                pathlib.Path(self.folder, "go").unlink()
+                self.assertEqual(output, [*expected, "ended\n", "after\n"])
+                self.assertEqual(process.returncode, 0)
+            pathlib.Path(self.folder, "go").unlink()
 
     def test_ends_with_a_program_that_is_killed(self):
         with self.program("late") as process:
