@@ -10840,13 +10840,14 @@ class TestCommandLine(unittest.TestCase):
             @scheduler.scheduled_job()
             def job():
                 sys.stdin.read()
-                print("into a buffer")
                 scheduler.shutdown()
+                print("into a buffer")
         """
         pathlib.Path(self.folder, "unread.py").write_text(textwrap.dedent(text))
         command = [sys.executable, "-m", "asyncz", "run", "unread:scheduler"]
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        with subprocess.Popen(command, cwd=self.folder, env=environment(), **streams) as process:
+        buffered = environment(PYTHONUNBUFFERED="")
+        with subprocess.Popen(command, cwd=self.folder, env=buffered, **streams) as process:
             process.stdout.close()
             process.stdin.close()
             errors = process.stderr.read()
