@@ -6700,7 +6700,8 @@ class TestProcessPoolExecutor(unittest.TestCase):
         )
         jobs = [
             (sys.getrecursionlimit, [], 4321),
-            (subprocess.check_output, [[sys.executable, "-c", code]], b"True True set()\n"),
+            # Without the site: what measures coverage has handlers of its own.
+            (subprocess.check_output, [[sys.executable, "-S", "-c", code]], b"True True set()\n"),
         ]
         pool = asyncz.ProcessPoolExecutor(1, initializer=sys.setrecursionlimit, initargs=(4321,))
         with asyncz.AsyncIOScheduler(executors={"default": pool}) as scheduler:
