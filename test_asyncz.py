@@ -59,6 +59,7 @@ import importlib
 import importlib.util
 import inspect
 import io
+import itertools
 import json
 import logging
 import multiprocessing
@@ -466,6 +467,18 @@ def shown_time(instant_us: int, zone: tzinfo) -> datetime:
     return asyncz._from_us(instant_us, zone)
 
 
+def names_of_others() -> list[tuple[str, str]]:
+    """Return names, with spaces between them, and what they are called here or what to write."""
+    return re.findall("(.+): (.+)", asyncz._PEERS)
+
+
+def values_of_field(name: str, text: str, crontab: bool) -> list[int]:
+    """Return the numbers that a cron field stands for. Raises ValueError."""
+    rules = asyncz._CRONTAB if crontab else asyncz._KEYWORDS
+    bits = asyncz._Field(name, text, rules[name]).bits
+    return [number for number in range(60) if bits >> number & 1]
+
+
 # Inside: jobs and records.
 
 
@@ -686,6 +699,8 @@ def first_local(trigger: BaseTrigger, now: str, count: int) -> list[str]:
 
 
 from_crontab = CronTrigger.from_crontab
+MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+WEEKDAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 
 # fmt: off
@@ -1438,8 +1453,8 @@ class TestIntervalTrigger(unittest.TestCase):
         end = "it must be more than zero, as in minutes=5"
         # fmt: off
         rows = [
-            ({}, f"ValueError: IntervalTrigger: no argument: the interval is 0 seconds; {end}"),
-            ({"seconds": 0}, f"ValueError: IntervalTrigger: no argument: the interval is 0 seconds; {end}"),
+            ({}, f"ValueError: IntervalTrigger: seconds=0: the interval is 0 seconds; {end}"),
+            ({"seconds": 0}, f"ValueError: IntervalTrigger: seconds=0: the interval is 0 seconds; {end}"),
             ({"seconds": -1}, f"ValueError: IntervalTrigger: seconds=-1: the interval is -1 seconds; {end}"),
             ({"days": 1, "hours": -24}, f"ValueError: IntervalTrigger: days=1, hours=-24: the interval is 0 seconds; {end}"),
             ({"seconds": 1e-7}, f"ValueError: IntervalTrigger: seconds=1e-07: the interval is 1e-07 seconds; {end}"),
@@ -2379,7 +2394,7 @@ class TestCronTriggerField(unittest.TestCase):
         )
 
     TAKES = {
-        "year": "year takes 1970-9999, *, */n, a-b, a-b/n, a/n, or a list of these with commas",
+        "year": "year takes 1970-9999 (a crontab line: CronTrigger.from_crontab), *, */n, a-b, a-b/n, a/n, or a list of these with commas",
         "month": "month takes 1-12 or jan-dec, *, */n, a-b, a-b/n, a/n, or a list of these with commas",
         "day": "day takes 1-31, *, */n, a-b, a-b/n, a/n, last, 1st mon to 5th sun, last mon to last sun, or a list of these with commas",
         "week": "week takes 1-53, *, */n, a-b, a-b/n, a/n, or a list of these with commas",
@@ -2404,9 +2419,9 @@ class TestCronTriggerField(unittest.TestCase):
             ("day", "L", "'l' is not understood"),
             ("week", 54, "54 is more than 53"),
             ("day_of_week", 7, "7 is more than 6"),
-            ("day_of_week", "monday", "'monday' is not understood"),
+            ("day_of_week", "monday", "'monday' is not understood; here it is called 'mon'"),
             ("day_of_week", "1st mon", "'1st mon' is not understood"),
-            ("day_of_week", "fri-mon", "'fri-mon' runs backwards, write fri-sun,mon-mon"),
+            ("day_of_week", "fri-mon", "'fri-mon' runs backwards; write 'fri,sat,sun,mon'"),
             ("hour", 24, "24 is more than 23"),
             ("hour", "", "'' is not understood"),
             ("hour", "1,,2", "'' is not understood"),
@@ -2415,7 +2430,8 @@ class TestCronTriggerField(unittest.TestCase):
             ("hour", "5/", "'5/' is not understood"),
             ("hour", "²", "'²' is not understood"),
             ("minute", -1, "'-1' is not understood"),
-            ("minute", "50-10", "'50-10' runs backwards, write 50-59,0-10"),
+            ("minute", "56-2", "'56-2' runs backwards; write '56,57,58,59,0,1,2'"),
+            ("minute", "*/\u0661\u0665", "'*/\u0661\u0665' is not understood"),
             ("minute", "*/0", "the step of '*/0' is not in 1-60"),
             ("minute", "1,*/61", "the step of '*/61' is not in 1-60"),
             ("second", 60, "60 is more than 59"),
@@ -2427,14 +2443,43 @@ class TestCronTriggerField(unittest.TestCase):
                     f"ValueError: {field}={str(value)!r}: {problem}; {self.TAKES[field]}",
                 )
 
+    def test_that_runs_backwards_is_mended_to_a_list_of_the_same_numbers(self):
+        """From the first number over the end to the last, in both dialects, and with steps."""
+        # fmt: off
+        rows = [
+            ("month", 1, 12, False), ("day", 1, 31, False), ("week", 1, 53, False), ("day_of_week", 0, 6, False),
+            ("hour", 0, 23, False), ("minute", 0, 59, False), ("day_of_week", 0, 7, True), ("month", 1, 12, True),
+        ]
+        # fmt: on
+        count = 0
+        for name, low, high, crontab in rows:
+            length = 7 if name == "day_of_week" else high - low + 1
+            names = {"month": MONTHS, "day_of_week": [*["sun"] * crontab, *WEEKDAYS]}.get(name)
+            numbers = range(low, high + 1)
+            steps = (1, 2, 3, length) if length < 50 else (1, 7)
+            for first, last, step in itertools.product(numbers, numbers, steps):
+                meant = {low + (n - low) % length for n in range(first, last + length + 1, step)}
+                for words in filter(None, (numbers, names)):
+                    item = f"{words[first - low]}-{words[last - low]}/{step}"
+                    # Where Sunday is at both ends of the names, it is the one that is not backwards.
+                    if first <= last or (crontab and "sun" in item):
+                        continue
+                    said = complaint(values_of_field, name, item, crontab)
+                    hint = re.search(r"runs backwards; write '(.+?)'; ", said)
+                    found = hint and values_of_field(name, hint[1], crontab)
+                    if not found or {low + (n - low) % length for n in found} != meant:
+                        self.fail(f"{name}={item!r}: {said}: {found}, and not {sorted(meant)}")
+                    count += 1
+        self.assertGreater(count, 10_000)
+
     def test_of_another_type_is_a_type_error(self):
         for value in (1.5, True, [1], b"5"):
             with self.subTest(value):
-                expected = f"TypeError: hour={value!r}: not a number or an expression; give one such as 5 or '*/5'"
+                expected = f"TypeError: hour={value!r}: not a number or an expression; give one such as 5, '*/5', '8,9' or '9-16'"
                 self.assertEqual(complaint(CronTrigger, hour=value), expected)
 
     def test_must_be_given(self):
-        expected = "ValueError: CronTrigger(): no field given; give at least one, such as hour=8 or minute='*/5'"
+        expected = "ValueError: CronTrigger(): no field given; give at least one, such as hour=8 or minute='*/5', or give a crontab line to CronTrigger.from_crontab"
         self.assertEqual(complaint(CronTrigger), expected)
         self.assertEqual(complaint(CronTrigger, start_at="2026-01-01", timezone="UTC"), expected)
 
@@ -2596,18 +2641,20 @@ class TestFromCrontab(unittest.TestCase):
         )
 
     def test_that_is_wrong_says_what_is_right(self):
-        day = "day takes 1-31, *, */n, a-b, a-b/n, a/n, L, LW, or a list of these with commas"
+        day = "day takes 1-31, *, */n, a-b, a-b/n, a/n, L, LW (the first Monday is mon#1 in day_of_week), or a list of these with commas"
         weekday = "day_of_week takes 0-7 or mon-sun, *, */n, a-b, a-b/n, a/n, 5L, mon#2, or a list of these with commas"
         takes = {**TestCronTriggerField.TAKES, "day": day, "day_of_week": weekday}
-        count = "fields; a crontab line has five, minute hour day month weekday, or six, with the second first"
-        names = "not a known name; the names are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly"
+        count = "fields; a crontab line has five, minute hour day month weekday, or six, with the second first; for a year there is CronTrigger(year=...)"
+        names = "the names are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly"
         # fmt: off
         rows = [
             ("", f"ValueError: expression='': 0 {count}"),
             ("* * * *", f"ValueError: expression='* * * *': 4 {count}"),
             ("* * * * * * *", f"ValueError: expression='* * * * * * *': 7 {count}"),
-            ("@reboot", f"ValueError: expression='@reboot': {names}"),
-            ("@often", f"ValueError: expression='@often': {names}"),
+            ("@reboot", f"ValueError: expression='@reboot': not a known name; write add_job(fn) without a trigger; {names}"),
+            ("@Every 5m", f"ValueError: expression='@Every 5m': not a known name; write add_job(fn, 'interval', minutes=5); {names}"),
+            ("@dayly", f"ValueError: expression='@dayly': not a known name; did you mean '@daily'?; {names}"),
+            ("@often", f"ValueError: expression='@often': not a known name; {names}"),
             ("60 * * * *", f"ValueError: minute='60': 60 is more than 59; {takes['minute']}"),
             ("60 * * * * *", f"ValueError: second='60': 60 is more than 59; {takes['second']}"),
             ("0 24 * * *", f"ValueError: hour='24': 24 is more than 23; {takes['hour']}"),
@@ -2615,10 +2662,10 @@ class TestFromCrontab(unittest.TestCase):
             ("0 0 1st * *", f"ValueError: day='1st': '1st' is not understood; {day}"),
             ("0 0 last * *", f"ValueError: day='last': 'last' is not understood; {day}"),
             ("0 0 5L * *", f"ValueError: day='5L': '5l' is not understood; {day}"),
-            ("0 0 ? * *", f"ValueError: day='?': '?' is not understood; {day}"),
+            ("0 0 ? * *", f"ValueError: day='?': '?' is not understood; write '*'; {day}"),
             ("0 0 * 13 *", f"ValueError: month='13': 13 is more than 12; {takes['month']}"),
             ("* * * * 8", f"ValueError: day_of_week='8': 8 is more than 7; {weekday}"),
-            ("* * * * fri-mon", f"ValueError: day_of_week='fri-mon': 'fri-mon' runs backwards, write fri-sun,sun-mon; {weekday}"),
+            ("* * * * fri-mon", f"ValueError: day_of_week='fri-mon': 'fri-mon' runs backwards; write 'fri,sat,sun,mon'; {weekday}"),
             ("* * * * mon#6", f"ValueError: day_of_week='mon#6': 'mon#6' is not understood; {weekday}"),
             ("* * * * L", f"ValueError: day_of_week='L': 'l' is not understood; {weekday}"),
             (5, "TypeError: expression=5: not a string; give a crontab line such as '*/5 9-17 * * mon-fri'"),
@@ -2989,7 +3036,7 @@ class TestTriggerOfAJob(VirtualTimeTestCase):
         )
 
     async def test_that_does_not_exist_is_refused(self):
-        kinds = "give an instance, or one of 'cron', 'date', 'interval'"
+        kinds = "give an instance, such as CronTrigger.from_crontab('*/5 * * * *'), or one of 'cron', 'date', 'interval'"
         table = {
             "intervall": f"ValueError: trigger='intervall': not a trigger; {kinds}; did you mean 'interval'?",
             "weekly": f"ValueError: trigger='weekly': not a trigger; {kinds}",
@@ -3587,13 +3634,14 @@ class TestArgsAndKwargsOfAJob(VirtualTimeTestCase):
 
 class TestOptionsOfAJob(VirtualTimeTestCase):
     async def test_that_make_no_sense_are_refused(self):
+        more = "or kwargs={...} for some by name; those of a trigger are keywords, as in minutes=5"
         # fmt: off
         table = [
             ({"id": ""}, "TypeError: id='': not an id; give a string that is not empty, or nothing for a random one"),
             ({"id": 5}, "TypeError: id=5: not an id; give a string that is not empty, or nothing for a random one"),
             ({"name": 5}, "TypeError: name=5: not a name; give a string that is not empty"),
-            ({"args": 5}, "TypeError: args=5: not a list of arguments; write args=[5]"),
-            ({"args": "ab"}, "TypeError: args='ab': not a list of arguments; write args=['ab']"),
+            ({"args": 5}, f"TypeError: args=5: not a list of the function's arguments; write args=[5] for one, {more}"),
+            ({"args": "ab"}, f"TypeError: args='ab': not a list of the function's arguments; write args=['ab'] for one, {more}"),
             ({"kwargs": [1]}, "TypeError: kwargs=[1]: not a dictionary with names as keys; write kwargs={'name': value}"),
             ({"kwargs": {1: 2}}, "TypeError: kwargs={1: 2}: not a dictionary with names as keys; write kwargs={'name': value}"),
             ({"coalesce": 1}, "TypeError: coalesce=1: not True or False"),
@@ -3662,8 +3710,8 @@ class TestOptionsOfAJob(VirtualTimeTestCase):
     async def test_that_do_not_exist_are_answered_with_the_nearest(self):
         # fmt: off
         table = [
-            ("interval", {"minute": 5}, "minute: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?"),
-            ("cron", {"hours": 5}, "hours: add_job with the trigger 'cron' has no such argument; did you mean 'hour'?"),
+            ("interval", {"minut": 5}, "minut: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?"),
+            ("cron", {"hour_": 5}, "hour_: add_job with the trigger 'cron' has no such argument; did you mean 'hour'?"),
             (
                 "date",
                 {"max_instance": 5},
@@ -3709,7 +3757,7 @@ class TestOptionsOfAJob(VirtualTimeTestCase):
             ),
             (
                 lambda: self.scheduler.update_job(add(nothing).id, misfire_grace_time=5),
-                "misfire_grace_time: update_job has no such argument; here it is called 'mistrigger_grace_time'",
+                "misfire_grace_time: update_job (for the arguments of a trigger: reschedule_job) has no such argument; here it is called 'mistrigger_grace_time'",
             ),
             (lambda: add(), "add_job: fn is missing; give the function as the first argument"),
         ]
@@ -3770,7 +3818,7 @@ class TestJob(VirtualTimeTestCase):
         }
         # fmt: on
         # All that there is, so that none is forgotten.
-        public = {name for name in dir(asyncz.Job) if name[0] != "_"}
+        public = {name for name in dir(asyncz.Job) if name[0] != "_" and hasattr(job, name)}
         methods = {name for name in public if callable(getattr(asyncz.Job, name))}
         self.assertEqual(rows.keys(), public - methods)
         before = [getattr(job, name) for name in rows]
@@ -6271,7 +6319,7 @@ class TestSQLiteStore(SharedStoreContract, VirtualTimeTestCase):
         for path in (":memory:", "", 5):
             self.assertEqual(
                 complaint(asyncz.SQLiteStore, path),
-                f"ValueError: path={path!r}: not the path of a file; for jobs in memory there is MemoryStore",
+                f"ValueError: path={path!r}: not the path of a file, such as 'jobs.sqlite3'; for jobs in memory there is MemoryStore",
             )
 
     async def test_moves_with_the_clock_that_was_wrong(self):
@@ -6368,7 +6416,7 @@ class TestSQLiteStoreAsAFile(SQLiteTestCase):
             with self.subTest(path):
                 self.assertEqual(
                     complaint(asyncz.SQLiteStore, path),
-                    f"ValueError: path={path!r}: not the path of a file;"
+                    f"ValueError: path={path!r}: not the path of a file, such as 'jobs.sqlite3';"
                     " for jobs in memory there is MemoryStore",
                 )
 
@@ -6618,21 +6666,43 @@ class TestProcessPoolExecutor(unittest.TestCase):
 
     def test_gives_results_and_errors_and_replaces_a_broken_pool(self) -> None:
         with asyncz.AsyncIOScheduler(
-            executors={"default": asyncz.ProcessPoolExecutor(1)}
+            executors={"default": asyncz.ProcessPoolExecutor(2)}
         ) as scheduler:
 
-            def run(fn: Callable[..., Any], *args: Any) -> Any:
-                job = scheduler.add_job(fn, args=args, next_run_time=None)
-                return scheduler.run_job(job.id).result(30)
+            def begin(fn: Callable[..., Any], *args: Any) -> Any:
+                return scheduler.run_job(scheduler.add_job(fn, args=args, next_run_time=None).id)
 
+            def run(fn: Callable[..., Any], *args: Any) -> Any:
+                return begin(fn, *args).result(30)
+
+            neighbour = begin(time.sleep, 600)
             self.assertEqual(run(divmod, 7, 2), (3, 1))
             with self.assertRaisesRegex(ZeroDivisionError, "division"):
                 run(divmod, 7, 0)
             with self.assertRaisesRegex(Exception, "terminated abruptly|process pool"):
                 run(os._exit, 3)
+            with self.assertRaisesRegex(Exception, "terminated abruptly|process pool"):
+                neighbour.result(30)
             self.assertEqual(run(asyncio.sleep, 0.01, "slept"), "slept")
+            self.assertTrue(wait_until(lambda: len(multiprocessing.active_children()) < 2))
             with self.assertRaises((pickle.PicklingError, AttributeError, TypeError)):
                 run(lambda: 1)
+
+    def test_has_processes_that_are_prepared_and_do_not_hand_on_that_they_are_deaf(self) -> None:
+        code = (
+            "import signal; print(*(signal.getsignal(number) == default for number, default in"
+            " ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL))),"
+            " signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+        )
+        jobs = [
+            (sys.getrecursionlimit, [], 4321),
+            (subprocess.check_output, [[sys.executable, "-c", code]], b"True True set()\n"),
+        ]
+        pool = asyncz.ProcessPoolExecutor(1, initializer=sys.setrecursionlimit, initargs=(4321,))
+        with asyncz.AsyncIOScheduler(executors={"default": pool}) as scheduler:
+            for fn, args, expected in jobs:
+                job = scheduler.add_job(fn, args=args, next_run_time=None)
+                self.assertEqual(scheduler.run_job(job.id).result(30), expected)
 
     def test_ends_its_processes_at_a_shutdown_that_does_not_wait(self) -> None:
         executor = asyncz.ProcessPoolExecutor(1)
@@ -7593,7 +7663,7 @@ class TestRescheduleJob(VirtualTimeTestCase):
             (("line",), {"hour": 9}, f"reschedule_job: cron['0 8 * * *'] can't be changed by 'hour'; {anew}"),
             (("and",), {"jitter": 9}, f"reschedule_job: and[cron[hour='8']] can't be changed by 'jitter'; {anew}"),
             (("odd",), {"hour": 9}, f"reschedule_job: odd can't be changed by 'hour'; {anew}"),
-            (("interval",), {"minute": 9}, f"minute: {has_not}; did you mean 'minutes'?"),
+            (("interval",), {"minute": 9}, f"minute: {has_not}; 'cron' has it, and 'interval' has minutes=5"),
             (("cron", "default"), {"trigger": "interval", "minutes": 5}, f"reschedule_job: 'default' {there}"),
             (("cron", "default", "interval"), {"minutes": 5}, f"reschedule_job: 'default' {there}"),
             (("cron", None, "interval"), {"minutes": 5}, f"reschedule_job: None {there}"),
@@ -7719,7 +7789,7 @@ class TestDeleteJob(VirtualTimeTestCase):
             if running:
                 self.scheduler.start()
             job = self.scheduler.add_job(nothing, "interval", minutes=1, id="tick")
-            self.scheduler.add_job(nothing, "interval", minutes=1, id="tack")
+            self.scheduler.add_job(nothing, "interval", minutes=1, id="ticks")
             job.delete()
             for verb in (
                 job.pause,
@@ -7729,7 +7799,7 @@ class TestDeleteJob(VirtualTimeTestCase):
                 lambda: job.reschedule("date"),
             ):
                 with self.subTest(verb=verb, running=running):
-                    expected = "JobLookupError: job_id='tick': no such job in store 'default'; did you mean 'tack'?"
+                    expected = "JobLookupError: job_id='tick': no such job in store 'default'; did you mean 'ticks'?"
                     self.assertEqual(complaint(verb), expected)
                     with self.assertRaises(LookupError):
                         verb()
@@ -8750,26 +8820,33 @@ class TestStart(VirtualTimeTestCase):
 
     async def test_lets_a_job_wait_for_the_executor_that_it_needs(self) -> None:
         runs: list[str] = []
+        told: list[str] = []
+        self.scheduler.add_listener(
+            lambda event: told.append(f"{event.job_id} {event.exception}"), asyncz.JOB_ERROR
+        )
         for name, executor in (("a", "pool"), ("b", "default")):
             self.scheduler.add_job(
-                runs.append, "cron", minute="*", args=[name], executor=executor, id=name
+                runs.append, "cron", second=30, args=[name], executor=executor, id=name
             )
-        with self.assertLogs("asyncz", "ERROR") as logs:
-            self.scheduler.start()
-            await asyncio.sleep(200)
-        said = [record.getMessage() for record in logs.records]
         missing = "executor='pool': no such executor; there are 'default'"
+        # At the start, not only when it is due; and once.
+        for wait in (1, 199):
+            with contextlib.ExitStack() as stack:
+                if wait == 1:
+                    logs = stack.enter_context(self.assertLogs("asyncz", "ERROR"))
+                    self.scheduler.start()
+                await asyncio.sleep(wait)
+            self.assertEqual(told, [f"a {missing}"])
         self.assertEqual(
-            said,
+            [record.getMessage() for record in logs.records],
             [
-                "job 'a' in store 'default' waits for its executor: there is no 'pool'",
-                f"job 'a' in store 'default' can't be run: {missing}; it is kept, and tried again every minute",
+                f"job 'a' in store 'default' can't be run: {missing}; it is kept, and tried again every minute"
             ],
         )
-        self.assertEqual(runs, ["b"] * 4)
+        self.assertEqual(runs, ["b"] * 3)
         self.scheduler.add_executor("debug", "pool")
         await asyncio.sleep(1)
-        self.assertEqual(runs, ["b"] * 4 + ["a"])
+        self.assertEqual(runs, ["b"] * 3 + ["a"])
 
     async def test_lets_a_job_wait_for_the_store_that_it_needs(self) -> None:
         runs: list[str] = []
@@ -9295,7 +9372,13 @@ class TestAsgi(VirtualTimeTestCase):
         await send({"type": "lifespan.startup.failed", "message": "on purpose"})
 
     async def without_lifespan(self, scope, receive, send):
-        raise AssertionError("only http")
+        if scope["type"] == "lifespan":
+            raise AssertionError("only http")
+
+    async def raising(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            raise KeyError("on purpose")
 
     EXPECTED = [("lifespan.startup.complete", True), ("lifespan.shutdown.complete", False)]
 
@@ -9314,23 +9397,121 @@ class TestAsgi(VirtualTimeTestCase):
             await self.serve(self.failing, "lifespan.startup"), [("lifespan.startup.failed", False)]
         )
 
-    async def test_fails_where_the_scheduler_does(self):
+    async def test_fails_where_the_scheduler_does_after_the_application_has_closed(self):
         class Broken(asyncz.MemoryStore):
             def start(self, scheduler, alias):
                 raise OSError("no disk")
 
         self.scheduler.add_store(Broken())
-        with self.assertLogs("asyncz", "ERROR"):
-            told = await self.serve(self.without_lifespan, "lifespan.startup")
-        self.assertEqual(told, [("lifespan.startup.failed", False)])
+        for app, closing in ((self.without_lifespan, []), (self.with_lifespan, ["closing"])):
+            with self.subTest(app.__name__), self.assertLogs("asyncz", "ERROR") as logs:
+                with self.assertRaisesRegex(OSError, "no disk"):
+                    await self.serve(app, "lifespan.startup")
+                expected = [*closing, "lifespan.startup.failed"]
+                self.assertEqual(self.told, [(each, False) for each in expected])
+                self.assertIn("the scheduler did not start", logs.output[0])
+
+    async def test_leaves_a_scheduler_at_work_that_somebody_else_has_started(self):
+        self.scheduler.start()
+        refused = self.assertRaises(asyncz.SchedulerAlreadyRunningError)
+        with self.assertLogs("asyncz", "ERROR"), refused:
+            await self.serve(self.with_lifespan, "lifespan.startup")
+        self.assertTrue(self.scheduler.running)
+
+    async def test_leaves_it_to_the_server_what_an_application_means_that_raises_in_its_startup(
+        self,
+    ):
+        with self.assertRaisesRegex(KeyError, "on purpose"):
+            await self.serve(self.raising, "lifespan.startup")
+        self.assertEqual((self.told, self.scheduler.running), ([], False))
+
+    async def test_warns_once_of_requests_that_come_without_a_lifespan(self):
+        for app in (self.without_lifespan, self.raising):
+            with self.subTest(app.__name__), self.assertLogs("asyncz", "WARNING") as logs:
+                served = self.scheduler.asgi(app)
+                if app == self.raising:
+                    with contextlib.suppress(KeyError):
+                        await served({"type": "lifespan"}, self.nothing, None)
+                for _ in range(3):
+                    await served({"type": "http"}, None, None)
+                self.assertEqual(len(logs.output), 1, logs.output)
+                self.assertIn("no lifespan has started the scheduler", logs.output[0])
+
+    async def nothing(self):
+        return {"type": "lifespan.startup"}
+
+    async def test_does_not_warn_of_requests_to_a_scheduler_that_runs(self):
+        self.scheduler.start()
+        with self.assertLogs("asyncz", "WARNING") as logs:
+            served = self.scheduler.asgi(self.without_lifespan)
+            await served({"type": "websocket"}, None, None)
+            await self.scheduler.shutdown()
+            await served({"type": "http"}, None, None)
+            logging.getLogger("asyncz").warning("and no other")
+        self.assertEqual(logs.output, ["WARNING:asyncz:and no other"])
+
+    async def test_has_the_attributes_of_the_application(self):
+        class Application:
+            title, overrides = "mine", {"old": 1}
+
+            def __init__(self):
+                self.routes = []
+
+            def get(self, path):
+                self.routes.append(path)
+                return self
+
+            async def __call__(self, scope, receive, send):
+                self.seen = scope["type"]
+
+        inner = Application()
+        app = self.scheduler.asgi(inner)
+        app.get("/")
+        app.overrides = {}
+        self.assertEqual((app.title, inner.routes, inner.overrides), ("mine", ["/"], {}))
+        del app.overrides
+        self.assertEqual((inner.overrides, app.__wrapped__ is inner), ({"old": 1}, True))
+        with self.assertRaisesRegex(AttributeError, "'Application' object has no attribute 'got'"):
+            app.got  # noqa: B018
+        with self.assertRaises(AttributeError):
+            del app.title
+        twin = copy.copy(app)
+        self.scheduler.start()
+        await twin({"type": "http"}, None, None)
+        self.assertEqual((twin.title, inner.seen), ("mine", "http"))
+        self.assertTrue(inspect.iscoroutinefunction(app.__call__), "servers look at that")
 
     async def test_passes_everything_else_through(self):
         async def app(*given):
             seen.append(given)
 
         seen, given = [], ({"type": "http"}, object(), object())
-        await self.scheduler.asgi(app)(*given)
+        with self.assertLogs("asyncz", "WARNING"):
+            await self.scheduler.asgi(app)(*given)
         self.assertEqual((seen, self.scheduler.running), ([given], False))
+
+
+class TestLifespan(VirtualTimeTestCase):
+    async def test_is_a_context_manager_with_an_application_or_none(self):
+        for arguments in ([], [object()]):
+            with self.subTest(arguments):
+                # Some frameworks take what it gives for their state.
+                async with self.scheduler.lifespan(*arguments) as given:
+                    self.assertEqual((given, self.scheduler.running), (None, True))
+                self.assertFalse(self.scheduler.running)
+
+    async def test_waits_for_running_jobs_also_where_the_application_fails(self):
+        async def job():
+            await asyncio.sleep(10)
+            ended.append(self.now())
+
+        ended = []
+        self.scheduler.add_job(job)
+        with self.assertRaisesRegex(KeyError, "of the application"):
+            async with self.scheduler.lifespan():
+                await asyncio.sleep(1)
+                raise KeyError("of the application")
+        self.assertEqual((ended, self.scheduler.running), (["00:00:10"], False))
 
 
 # === Scheduler ===
@@ -9546,12 +9727,155 @@ class TestScheduledJob(VirtualTimeTestCase):
                 self.assertEqual(
                     complaint(call),
                     expected
-                    or "TypeError: minute: add_job with the trigger 'interval' has no such argument; did you mean 'minutes'?",
+                    or "TypeError: minute: add_job with the trigger 'interval' has no such argument; 'cron' has it, and 'interval' has minutes=5",
                 )
 
 
 async def double_soon_alone():
     pass
+
+
+class TestScheduledJobInAStore(FileTestCase):
+    """A record has the name of a function, which Python binds only when all decorators have run."""
+
+    PLAIN = """
+        @s.scheduled_job("interval", hours=1, next_run_time="now")
+        def tick():
+            runs.append("tick")
+    """
+    COROUTINE = PLAIN.replace("def", "async def")
+    WRAPPED = """
+        @logged
+        @s.scheduled_job("interval", hours=1, next_run_time="now")
+        def tick():
+            runs.append("tick")
+    """
+    IN_A_CLASS = """
+        class Jobs:
+            @staticmethod
+            @s.scheduled_job("interval", hours=1, next_run_time="now")
+            def tick():
+                runs.append("tick")
+    """
+
+    def execute(self, text: str, scheduler: asyncz.AsyncIOScheduler) -> types.ModuleType:
+        """Return a module of that text, which knows a scheduler as s, and a list of runs."""
+
+        def logged(fn):
+            @functools.wraps(fn)
+            def call():
+                module.runs.append("logged")
+                fn()
+
+            return call
+
+        module = types.ModuleType("program")
+        vars(module).update(
+            s=scheduler,
+            runs=[],
+            logged=logged,
+            unlike=lambda fn: lambda: fn(),
+            wait_until=wait_until,
+        )
+        sys.modules["program"] = module
+        self.addCleanup(sys.modules.pop, "program", None)
+        exec(textwrap.dedent(text), vars(module))
+        return module
+
+    def test_runs_what_the_name_leads_to(self):
+        table = [
+            (self.PLAIN, ["tick"], "program:tick"),
+            (self.COROUTINE, ["tick"], "program:tick"),
+            (self.WRAPPED, ["logged", "tick"], "program:tick"),
+            (self.IN_A_CLASS, ["tick"], "program:Jobs.tick"),
+        ]
+        for text, expected, name in table:
+            with self.subTest(text):
+                scheduler = self.make_scheduler()
+                module = self.execute(text, scheduler)
+                scheduler.start()
+                self.assertTrue(wait_until(lambda: module.runs == expected), module.runs)
+                self.assertEqual(
+                    [(job.id, job.fn_ref) for job in scheduler.get_jobs()], [(name, name)]
+                )
+                scheduler.shutdown()
+                # The next start of the program.
+                scheduler = self.make_scheduler()
+                module = self.execute(text, scheduler)
+                scheduler.start()
+                self.assertTrue(wait_until(lambda: module.runs == expected), module.runs)
+                self.assertEqual(len(scheduler.get_jobs()), 1)
+                scheduler.remove_all_jobs()
+                scheduler.shutdown()
+
+    def test_runs_on_a_scheduler_that_is_running_before_the_name_is_bound(self):
+        text = """
+            def slowly(fn):
+                wait_until(lambda: runs)
+                return fn
+
+            @slowly
+            @s.scheduled_job("interval", hours=1, next_run_time="now")
+            def tick():
+                runs.append("tick")
+
+            tick_runs = list(runs)
+        """
+        scheduler = self.make_scheduler()
+        scheduler.start()
+        self.assertEqual(self.execute(text, scheduler).tick_runs, ["tick"])
+        self.assertEqual(self.store.unreadable(), [])
+
+    def test_whose_name_leads_elsewhere_is_one_error_at_the_start(self):
+        table = [
+            ("@unlike\n", "", "<function TestScheduledJobInAStore.execute.<locals>"),
+            ("", "del tick\n", "None"),
+            ("", "def tick(): runs.append('wrong')\n", "<function tick at"),
+        ]
+        for above, below, found in table:
+            with self.subTest(above + below):
+                scheduler = self.make_scheduler()
+                other = self.PLAIN.replace("tick", "other")
+                module = self.execute(other, scheduler)
+                text = above + textwrap.dedent(self.PLAIN).lstrip() + below
+                exec(text, vars(module))
+                with self.assertLogs("asyncz", logging.ERROR) as caught:
+                    scheduler.start()
+                    self.assertTrue(wait_until(lambda: module.runs == ["other"]), module.runs)
+                    # What is claimed with it has been looked at, too.
+                    scheduler.shutdown()
+                self.assertEqual(len(caught.output), 1, caught.output)
+                message = caught.records[0].getMessage()
+                expected = (
+                    "job 'program:tick' in store 'default' can't be run: fn='program:tick': that name"
+                    f" leads to {found}"
+                )
+                self.assertEqual(message[: len(expected)], expected)
+                self.assertIsNotNone(scheduler.get_job("program:tick"))
+                scheduler.remove_all_jobs()
+
+    def test_of_a_function_that_has_no_name_is_an_error_at_once(self):
+        scheduler = self.make_scheduler()
+        for fn in (lambda: None, next(iter([lambda: None]))):
+            with self.assertRaisesRegex(ValueError, "does not lead back to this one"):
+                scheduler.scheduled_job("interval", hours=1)(fn)
+
+    def test_that_is_gone_is_told_of_by_its_name(self):
+        scheduler = self.make_scheduler()
+        self.execute(self.PLAIN, scheduler)
+        scheduler.start(paused=True)
+        scheduler.shutdown()
+        asyncz._ADDED.pop("program:tick")  # what another process does not have
+        scheduler = self.make_scheduler()
+        self.execute("", scheduler)
+        told = []
+        scheduler.add_listener(told.append, asyncz.JOB_ERROR)
+        with self.assertLogs("asyncz", logging.ERROR) as caught:
+            scheduler.start()
+            self.assertTrue(wait_until(lambda: told))
+        message = "fn='program:tick': <module 'program'> has no 'tick'"
+        self.assertEqual((told[0].job_id, str(told[0].exception)), ("program:tick", message))
+        self.assertIn(message, caught.output[0])
 
 
 # === Scheduler on asyncio ===
@@ -9579,6 +9903,66 @@ class TestAsyncIOScheduler(unittest.TestCase):
             ([True], [False], False),
         )
 
+    def test_is_told_from_its_loop_by_its_thread(self):
+        """As under gevent, where all threads are one for asyncio, and find its loop running."""
+        began, ended, loops = threading.Event(), threading.Event(), []
+
+        async def job():
+            loops.append(asyncio.get_running_loop())
+            began.set()
+            await asyncio.sleep(0.2)
+            ended.set()
+
+        scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+        scheduler.start()
+        scheduler.add_job(job)
+        self.assertTrue(began.wait(10))
+        asyncio._set_running_loop(loops[0])
+        try:
+            # Both would be for the loop's own thread.
+            scheduler.run_job(scheduler.add_job(nothing, "interval", hours=1).id).result(10)
+            scheduler.shutdown()
+        finally:
+            asyncio._set_running_loop(None)
+        self.assertTrue(ended.is_set())
+
+    def test_may_be_entered_where_another_kind_of_loop_runs(self):
+        """As that of trio: asyncio knows of none in this thread."""
+
+        async def main():
+            async with scheduler:
+                states.append(scheduler.running)
+                raise KeyError("of the body")
+
+        async def end():
+            await scheduler.shutdown()
+            return scheduler.running
+
+        states, scheduler = [], asyncz.AsyncIOScheduler()
+        with self.assertRaisesRegex(KeyError, "of the body"):
+            main().send(None)
+        self.assertEqual((states, scheduler.running), ([True], False))
+        scheduler.start()
+        with self.assertRaises(StopIteration) as stop:
+            end().send(None)
+        self.assertFalse(stop.exception.value)
+
+    def test_warns_where_gevent_has_patched_threads(self):
+        for patched in (True, False):
+            module = types.SimpleNamespace(
+                is_module_patched=lambda name: patched and name == "threading"
+            )
+            with (
+                self.subTest(patched=patched),
+                unittest.mock.patch.dict(sys.modules, {"gevent.monkey": module}),
+                self.assertLogs("asyncz", "WARNING") as logs,
+            ):
+                asyncz.logging.getLogger("asyncz").warning("and no other")
+                with asyncz.AsyncIOScheduler():
+                    pass
+                found = ["gevent has patched threading" in line for line in logs.output]
+                self.assertEqual(found, [False, True] if patched else [False])
+
     def test_runs_where_signals_can_not_be_handled(self):
         """As in a sub-interpreter."""
         refused = {
@@ -9605,6 +9989,8 @@ class TestAsyncIOScheduler(unittest.TestCase):
             asyncio.SelectorEventLoop.add_signal_handler = refuse
             asyncio.SelectorEventLoop.remove_signal_handler = refuse
             sys.platform = "win32"
+            # The look at the clock would wake it, too.
+            asyncz._Clock.longest_sleep = None
             scheduler = asyncz.AsyncIOScheduler()
             scheduler.add_job(print, "interval", hours=1)
             # The handler runs when the main thread does something next.
@@ -9612,8 +9998,7 @@ class TestAsyncIOScheduler(unittest.TestCase):
             scheduler.run()
             print("ended")
         """
-        # Without a wake-up, that is at the look at the clock, after five seconds and more.
-        done = run_python("-c", textwrap.dedent(program), timeout=4)
+        done = run_python("-c", textwrap.dedent(program))
         self.assertEqual((done.stderr, done.stdout), ("", "ended\n"))
 
     def test_works_on_a_loop_that_is_run_later(self):
@@ -9805,6 +10190,17 @@ class TestAsyncIOSchedulerWithoutThreads(unittest.TestCase):
         self.assertFalse(scheduler.running)
         with scheduler:
             self.assertTrue(wait_until(lambda: ran, 5))
+
+    def test_for_its_end_ends_all_the_same(self):
+        """As at the end of some versions of Python."""
+        ended = []
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": DictStore()})
+        scheduler.add_listener(ended.append, asyncz.SCHEDULER_SHUTDOWN | asyncz.SCHEDULER_STARTED)
+        scheduler.start()
+        self.assertTrue(wait_until(lambda: ended))
+        with self.starved("asyncz-closing"):
+            scheduler.shutdown()
+        self.assertEqual((scheduler.running, len(ended)), (False, 2))
 
     def test_for_ever_calls_functions_in_place(self):
         async def main():
@@ -10150,9 +10546,13 @@ class TestDottedNames(unittest.TestCase):
             "from pkgtmp._vendor.asyncz.triggers import CronTrigger\n"
             "import sys, pkgtmp._vendor.asyncz as asyncz\n"
             "print(AsyncIOScheduler is asyncz.AsyncIOScheduler, CronTrigger.__module__, 'asyncz' in sys.modules)\n"
+            "try:\n    import pkgtmp._vendor.asyncz.triggers.cron\n"
+            "except ImportError as error:\n    print(error)\n"
         )
         result = run_python("-c", program, env={"PYTHONPATH": folder})
-        self.assertEqual((result.stderr, result.stdout), ("", "True pkgtmp._vendor.asyncz False\n"))
+        unknown = "No module named 'pkgtmp._vendor.asyncz.triggers.cron': asyncz is one file; import CronTrigger from asyncz itself"
+        expected = f"True pkgtmp._vendor.asyncz False\n{unknown}\n"
+        self.assertEqual((result.stderr, result.stdout), ("", expected))
 
     def test_of_two_vendored_copies_stay_apart(self):
         folder = self.vendored("one", "two")
@@ -10298,9 +10698,7 @@ class TestCommandLine(unittest.TestCase):
     def test_answers_bad_input_with_one_line_and_exit_status_2(self):
         takes = "takes 0-59, *, */n, a-b, a-b/n, a/n, or a list of these with commas"
         nowhere = "'Europe/Pariss': no such time zone; did you mean 'Europe/Paris'?; names are like 'Europe/Paris' or 'UTC'"
-        crontab = (
-            "a crontab line has five, minute hour day month weekday, or six, with the second first"
-        )
+        crontab = "a crontab line has five, minute hour day month weekday, or six, with the second first; for a year there is CronTrigger(year=...)"
         rows = [
             (["next", "60 * * * *"], f"asyncz: minute='60': 60 is more than 59; minute {takes}"),
             (["next", "* * *"], f"asyncz: expression='* * *': 3 fields; {crontab}"),
@@ -10308,7 +10706,6 @@ class TestCommandLine(unittest.TestCase):
             (["next", "* * * * *", "-n", "0"], "asyncz: -n 0: not a number from 1"),
             (["next", "* * * * *", "-n", "x"], "asyncz: argument -n: invalid int value: 'x'"),
             (["next"], "asyncz: the following arguments are required: expression"),
-            ([], "asyncz: the following arguments are required: COMMAND"),
             (["run"], "asyncz: the following arguments are required: module:scheduler"),
             (
                 ["run", "app"],
@@ -10319,20 +10716,131 @@ class TestCommandLine(unittest.TestCase):
                 "asyncz: scheduler='nothing:scheduler': there is no module 'nothing'; write it as 'package.module:object'",
             ),
             (["run", "app:number"], "asyncz: scheduler='app:number': 5 is not an AsyncIOScheduler"),
+            (
+                ["run", "app:AsyncIOScheduler"],
+                "asyncz: scheduler='app:AsyncIOScheduler': <class '__main__.AsyncIOScheduler'> is not an AsyncIOScheduler",
+            ),
+            (
+                ["run", "app:other"],
+                "asyncz: scheduler='app:other': <an AsyncIOScheduler> is not an AsyncIOScheduler",
+            ),
         ]
+        with open(pathlib.Path(self.folder, "app.py"), "a") as app:
+            app.write(
+                "class Other:\n    def __repr__(self): return '<an AsyncIOScheduler>'\n"
+                "Other.__name__ = 'AsyncIOScheduler'\nother = Other()\n"
+            )
         result = run_python("-m", "asyncz", *rows[0][0], cwd=self.folder)
         self.assertEqual(
             (result.returncode, result.stdout, result.stderr), (2, "", f"{rows[0][1]}\n")
         )
-        program = "import runpy\nrunpy.run_module('asyncz', run_name='__main__')"
-        done = run_forked(
-            *((program, arguments, {}) for arguments, _ in rows),
+        for (arguments, expected), answer in zip(rows, self.called(*(row for row, _ in rows))):
+            with self.subTest(arguments):
+                self.assertEqual(answer, (2, "", f"{expected}\n"))
+
+    def called(self, *lines):
+        """Return exit status, output and errors of `python -m asyncz` with these arguments each."""
+        program = "import runpy\nrunpy.run_module('asyncz', run_name='__main__', alter_sys=True)"
+        return run_forked(
+            *((program, arguments, {}) for arguments in lines),
             preloaded=("asyncio", "argparse", "zoneinfo"),
             cwd=self.folder,
         )
-        for (arguments, expected), answer in zip(rows, done):
-            with self.subTest(arguments):
-                self.assertEqual(answer, (2, "", f"{expected}\n"))
+
+    def test_lists_its_commands_where_none_is_given_and_tells_its_version(self):
+        nothing, asked, version = self.called([], ["--help"], ["--version"])
+        for command in ("    next ", "    run ", "    demo ", "  --version "):
+            self.assertIn(f"\n{command}", asked[1])
+        self.assertEqual((nothing, asked[0]), ((2, asked[1], ""), 0))
+        self.assertEqual(version, (0, f"asyncz {asyncz.__version__}\n", ""))
+
+    def test_shows_where_an_error_in_the_module_of_the_scheduler_is(self):
+        scheduler = "import asyncz\nscheduler = asyncz.AsyncIOScheduler()\n"
+        store = "class Odd(asyncz.MemoryStore):\n    def start(self, *_): [][1]\nscheduler.add_store(Odd())"
+        modules = {
+            "key": ("import os\nos.environ['NO_SUCH_KEY']", "KeyError: 'NO_SUCH_KEY'"),
+            "deep": ("import deeper", "ValueError: invalid literal for int() with base 10: 'x'"),
+            "deeper": ("int('x')", "ValueError: invalid literal for int() with base 10: 'x'"),
+            "lookup": ("raise LookupError('of mine')", "LookupError: of mine"),
+            "lacks": ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
+            "wrong": (f"{scheduler}scheduler.add_job(3)", "TypeError: fn=3: not callable;"),
+            "late": (f"{scheduler}{store}", "IndexError: list index out of range"),
+        }
+        for name, (text, _) in modules.items():
+            pathlib.Path(self.folder, f"{name}.py").write_text(text)
+        done = self.called(*(["run", f"{name}:scheduler"] for name in modules))
+        for (name, (_, last)), (status, output, errors) in zip(modules.items(), done):
+            with self.subTest(name):
+                self.assertEqual((status, output), (1, ""))
+                self.assertRegex(errors, rf'(?s)^(Traceback.*)?  File ".*{name}.py", line \d')
+                self.assertRegex(errors.splitlines()[-1], f"^{re.escape(last)}")
+                self.assertNotIn("importlib", errors)
+        pathlib.Path(self.folder, "syntax.py").write_text("def (")
+        result = run_python("-m", "asyncz", "run", "syntax:scheduler", cwd=self.folder)
+        self.assertRegex(result.stderr, r"(?s)^Traceback.*syntax.py.*\nSyntaxError: invalid syntax")
+        self.assertEqual(result.returncode, 1)
+
+    def test_says_in_one_line_what_keeps_a_scheduler_from_its_start(self):
+        text = """
+            import asyncz
+            store = asyncz.SQLiteStore("conflict.sqlite3")
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": store})
+            scheduler.add_job(print, "cron", hour=8, id="a")
+        """
+        pathlib.Path(self.folder, "twice.py").write_text(textwrap.dedent(text))
+        store = asyncz.SQLiteStore(pathlib.Path(self.folder, "conflict.sqlite3"))
+        with asyncz.AsyncIOScheduler(stores={"default": store}) as scheduler:
+            scheduler.add_job(print, "cron", hour=8, id="a")
+        done = run_python("-m", "asyncz", "run", "twice:scheduler", cwd=self.folder)
+        error = "asyncz: id='a': there is a job with that id in store 'default'; give another id, or replace_existing=True\n"
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", error))
+
+    def test_runs_the_scheduler_of_another_copy(self):
+        package = pathlib.Path(self.folder, "myapp", "_vendor")
+        package.mkdir(parents=True)
+        shutil.copy(asyncz.__file__, package / "asyncz.py")
+        text = """
+            from myapp._vendor import asyncz
+
+            class Scheduler(asyncz.AsyncIOScheduler):
+                pass
+
+            scheduler = Scheduler()
+            scheduler.add_job(lambda: print("ran") or scheduler.shutdown())
+        """
+        pathlib.Path(self.folder, "vapp.py").write_text(textwrap.dedent(text))
+        done = run_python(str(package / "asyncz.py"), "run", "vapp:scheduler", cwd=self.folder)
+        self.assertEqual((done.returncode, done.stdout), (0, "ran\n"), done.stderr)
+
+    def test_leaves_at_a_second_signal_without_a_word_of_the_loop(self):
+        text = """
+            import asyncio, sys, asyncz
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job()
+            async def job():
+                print("begun", file=sys.stderr, flush=True)
+                await asyncio.sleep(600)
+        """
+        pathlib.Path(self.folder, "long.py").write_text(textwrap.dedent(text))
+        command = [sys.executable, "-m", "asyncz", "run", "long:scheduler"]
+        options = {"stderr": subprocess.PIPE, "text": True, "cwd": self.folder}
+        with subprocess.Popen(command, env=environment(), **options) as process:
+            guard = threading.Timer(60, process.kill)
+            guard.start()
+            lines = list(iter(process.stderr.readline, "begun\n"))
+            process.send_signal(signal.SIGINT)
+            waiting = "WARNING asyncz: waiting for 1 running job; Ctrl-C again to leave now\n"
+            for line in process.stderr:
+                if line.endswith(waiting):
+                    # What comes within a second of the first is a part of it.
+                    time.sleep(1.1)
+                    process.send_signal(signal.SIGINT)
+                lines.append(line)
+            process.wait(60)
+            guard.cancel()
+        errors = [line for line in lines if "Traceback" in line]
+        self.assertEqual((process.returncode, errors), (130, []), lines)
 
     def test_names_the_nearest_that_there_is(self):
         rows = [
@@ -10378,6 +10886,7 @@ class TestCommandLine(unittest.TestCase):
                     (first, rest, process.returncode), ("ready True True\n", "finished\n", 0)
                 )
                 self.assertNotIn("Traceback", errors)
+                self.assertIn("waiting for 1 running job; Ctrl-C again to leave now\n", errors)
 
     def test_shows_that_this_machine_can_run_it(self):
         output, errors = self.demo.communicate(timeout=30)
@@ -10411,7 +10920,7 @@ class TestCommandLine(unittest.TestCase):
 
 # === Programs ===
 # What shows only in processes of their own: what the module imports, signals, forks, files that go
-# away or are full, programs that are killed; and the blocks of the README.
+# away or are full, programs that are killed; the blocks of the README; programs as users write them.
 
 
 class TestModule(unittest.TestCase):
@@ -10427,6 +10936,18 @@ class TestModule(unittest.TestCase):
         )
         result = run_python("-S", "-c", program)
         self.assertEqual((result.stderr, result.stdout), ("", "[] 1 False\n"))
+
+    def test_begins_with_its_licence(self):
+        """Whoever copies the file has it, too."""
+        head = (HERE / "asyncz.py").read_text(encoding="utf-8").partition('"""')[0]
+        lines = [line.removeprefix("#").strip() for line in head.splitlines()]
+        self.assertEqual(
+            lines[:2], ["SPDX-License-Identifier: MIT", "Copyright the asyncz authors"]
+        )
+        text = " ".join(lines[2:])
+        self.assertIn("Permission is hereby granted, free of charge, to any person", text)
+        self.assertIn("The above copyright notice and this permission notice shall be incl", text)
+        self.assertIn('THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND', text)
 
     def test_lists_its_rooms_in_order(self):
         source = (HERE / "asyncz.py").read_text(encoding="utf-8")
@@ -10506,6 +11027,381 @@ class TestModule(unittest.TestCase):
         )
 
 
+class TestMistakes(unittest.TestCase):
+    """What somebody writes who knows APScheduler, schedule, Celery or cron, or mistypes, and what he
+    is told; where that suggests a call, the call, and what it gives.
+    """
+
+    # What is wrong, what is said; what is right, and the text of what it gives or the trigger of it.
+    # fmt: off
+    TABLE = [
+        # names of arguments
+            ('scheduler.add_job(func=f)', "TypeError: func: add_job has no such argument; here it is called 'fn'", 'scheduler.add_job(fn=f)', 'date[now]'),
+            ("scheduler.add_job(f, 'date', run_date='2027-01-01')", "TypeError: run_date: add_job with the trigger 'date' has no such argument; here it is called 'run_at'", "scheduler.add_job(f, 'date', run_at='2027-01-01')", 'date[2027-01-01 00:00:00]'),
+            ("scheduler.add_job(f, 'cron', hour=8, start_date='2027-01-01')", "TypeError: start_date: add_job with the trigger 'cron' has no such argument; here it is called 'start_at'", "scheduler.add_job(f, 'cron', hour=8, start_at='2027-01-01').trigger.start_at", '2027-01-01 00:00:00'),
+            ("scheduler.add_job(f, 'interval', hours=1, end_date='2027-01-01')", "TypeError: end_date: add_job with the trigger 'interval' has no such argument; here it is called 'end_at'", "scheduler.add_job(f, 'interval', hours=1, end_at='2027-01-01').trigger.end_at", '2027-01-01 00:00:00'),
+            ('scheduler.add_job(f, misfire_grace_time=60)', "TypeError: misfire_grace_time: add_job with the trigger 'date' has no such argument; here it is called 'mistrigger_grace_time'", 'scheduler.add_job(f, mistrigger_grace_time=60).mistrigger_grace_time', '60'),
+            ("scheduler.add_job(f, jobstore='default')", "TypeError: jobstore: add_job with the trigger 'date' has no such argument; here it is called 'store'", "scheduler.add_job(f, store='default').store_alias", 'default'),
+            ("scheduler.add_job(f, job_id='report')", "TypeError: job_id: add_job with the trigger 'date' has no such argument; here it is called 'id'", "scheduler.add_job(f, id='report').id", 'report'),
+            ("scheduler.add_job(f, 'cron', hour=8, max_jitter=5)", "TypeError: max_jitter: add_job with the trigger 'cron' has no such argument; here it is called 'jitter'", "scheduler.add_job(f, 'cron', hour=8, jitter=5).trigger.jitter", '5.0'),
+            ("scheduler.add_job(f, 'cron', day_of_month=1)", "TypeError: day_of_month: add_job with the trigger 'cron' has no such argument; here it is called 'day'", "scheduler.add_job(f, 'cron', day=1)", "cron[day='1']"),
+            ("scheduler.add_job(f, 'cron', month_of_year=1)", "TypeError: month_of_year: add_job with the trigger 'cron' has no such argument; here it is called 'month'", "scheduler.add_job(f, 'cron', month=1)", "cron[month='1']"),
+            ("scheduler.add_job(f, 'cron', weekday='mon')", "TypeError: weekday: add_job with the trigger 'cron' has no such argument; here it is called 'day_of_week'", "scheduler.add_job(f, 'cron', day_of_week='mon')", "cron[day_of_week='mon']"),
+            ("scheduler.add_job(f, 'cron', hour=8, tz='UTC')", "TypeError: tz: add_job with the trigger 'cron' has no such argument; here it is called 'timezone'", "scheduler.add_job(f, 'cron', hour=8, timezone='UTC').trigger.timezone", 'UTC'),
+            ("scheduler.add_job(f, 'interval', second=5)", "TypeError: second: add_job with the trigger 'interval' has no such argument; 'cron' has it, and 'interval' has seconds=5", "scheduler.add_job(f, 'interval', seconds=5)", 'interval[0:00:05]'),
+            ("scheduler.add_job(f, 'interval', minute=5)", "TypeError: minute: add_job with the trigger 'interval' has no such argument; 'cron' has it, and 'interval' has minutes=5", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ("scheduler.add_job(f, 'interval', hour=5)", "TypeError: hour: add_job with the trigger 'interval' has no such argument; 'cron' has it, and 'interval' has hours=5", "scheduler.add_job(f, 'interval', hours=5)", 'interval[5:00:00]'),
+            ("scheduler.add_job(f, 'interval', day=5)", "TypeError: day: add_job with the trigger 'interval' has no such argument; 'cron' has it, and 'interval' has days=5", "scheduler.add_job(f, 'interval', days=5)", 'interval[5 days, 0:00:00]'),
+            ("scheduler.add_job(f, 'interval', week=5)", "TypeError: week: add_job with the trigger 'interval' has no such argument; 'cron' has it, and 'interval' has weeks=5", "scheduler.add_job(f, 'interval', weeks=5)", 'interval[35 days, 0:00:00]'),
+            ("scheduler.add_job(f, 'cron', seconds=5)", "TypeError: seconds: add_job with the trigger 'cron' has no such argument; 'interval' has it, and 'cron' has second='*/5'", "scheduler.add_job(f, 'cron', second='*/5')", "cron[second='*/5']"),
+            ("scheduler.add_job(f, 'cron', minutes=5)", "TypeError: minutes: add_job with the trigger 'cron' has no such argument; 'interval' has it, and 'cron' has minute='*/5'", "scheduler.add_job(f, 'cron', minute='*/5')", "cron[minute='*/5']"),
+            ("scheduler.add_job(f, 'cron', hours=5)", "TypeError: hours: add_job with the trigger 'cron' has no such argument; 'interval' has it, and 'cron' has hour='*/5'", "scheduler.add_job(f, 'cron', hour='*/5')", "cron[hour='*/5']"),
+            ("scheduler.add_job(f, 'cron', days=5)", "TypeError: days: add_job with the trigger 'cron' has no such argument; 'interval' has it, and 'cron' has day='*/5'", "scheduler.add_job(f, 'cron', day='*/5')", "cron[day='*/5']"),
+            ("scheduler.add_job(f, 'cron', weeks=5)", "TypeError: weeks: add_job with the trigger 'cron' has no such argument; 'interval' has it, and 'cron' has week='*/5'", "scheduler.add_job(f, 'cron', week='*/5')", "cron[week='*/5']"),
+            ('scheduler.add_job(f, minutes=5)', "TypeError: minutes: an argument of the trigger interval; write trigger='interval'", "scheduler.add_job(f, minutes=5, trigger='interval')", 'interval[0:05:00]'),
+            ('scheduler.add_job(f, hour=8)', "TypeError: hour: an argument of the trigger cron; write trigger='cron'", "scheduler.add_job(f, hour=8, trigger='cron')", "cron[hour='8']"),
+            ("scheduler.add_job(f, 'interval', interval=5)", "TypeError: interval: add_job with the trigger 'interval' has no such argument; write add_job(fn, 'interval', minutes=5)", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ('scheduler.add_job(f, every=5)', "TypeError: every: add_job with the trigger 'date' has no such argument; write add_job(fn, 'interval', minutes=5)", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ("scheduler.add_job(f, 'cron', crontab='*/5 * * * *')", "TypeError: crontab: add_job with the trigger 'cron' has no such argument; write CronTrigger.from_crontab('*/5 * * * *') as the trigger", "scheduler.add_job(f, CronTrigger.from_crontab('*/5 * * * *'))", "cron['*/5 * * * *']"),
+            ('scheduler.add_job(f, timeout=5)', "TypeError: timeout: add_job with the trigger 'date' has no such argument"),
+            ('scheduler.add_job(f, retries=3)', "TypeError: retries: add_job with the trigger 'date' has no such argument"),
+            ('scheduler.add_job(f, max_retries=3)', "TypeError: max_retries: add_job with the trigger 'date' has no such argument"),
+            ('scheduler.add_job(f, retry_delay=3)', "TypeError: retry_delay: add_job with the trigger 'date' has no such argument"),
+            ("scheduler.add_job(f, overlap='queue')", "TypeError: overlap: add_job with the trigger 'date' has no such argument"),
+            ("scheduler.add_job(f, tags=['a'])", "TypeError: tags: add_job with the trigger 'date' has no such argument"),
+            ("scheduler.add_job(f, 'cron', delay=5)", "TypeError: delay: add_job with the trigger 'cron' has no such argument"),
+            ('scheduler.add_job(f, max_instance=3)', "TypeError: max_instance: add_job with the trigger 'date' has no such argument; did you mean 'max_instances'?", 'scheduler.add_job(f, max_instances=3).max_instances', '3'),
+            ("scheduler.add_job(f, CronTrigger(hour=8), timezone='UTC')", 'TypeError: timezone: add_job with a trigger instance has no such argument'),
+            ("scheduler.add_job(f, CronTrigger(hour=8), tz='UTC')", 'TypeError: tz: add_job with a trigger instance has no such argument'),
+            ("scheduler.scheduled_job('interval', minutes=5, misfire_grace_time=60)(f)", "TypeError: misfire_grace_time: add_job with the trigger 'interval' has no such argument; here it is called 'mistrigger_grace_time'", "scheduler.scheduled_job('interval', minutes=5, mistrigger_grace_time=60)(f) is f", 'True'),
+            ("scheduler.update_job('x', misfire_grace_time=60)", "TypeError: misfire_grace_time: update_job (for the arguments of a trigger: reschedule_job) has no such argument; here it is called 'mistrigger_grace_time'", "scheduler.update_job('x', mistrigger_grace_time=60).mistrigger_grace_time", '60'),
+            ("scheduler.update_job('x', trigger='interval', seconds=5)", "TypeError: seconds: update_job (for the arguments of a trigger: reschedule_job) has no such argument; 'interval' has it, and 'cron' has second='*/5'", "scheduler.reschedule_job('x', trigger='interval', seconds=5)", 'interval[0:00:05]'),
+            ("scheduler.update_job('x', hour=8)", "TypeError: hour: update_job (for the arguments of a trigger: reschedule_job) has no such argument; 'cron' has it, and 'interval' has hours=5", "scheduler.reschedule_job('x', trigger='cron', hour=8)", "cron[hour='8']"),
+            ("CronTrigger(hour=8, start_date='2027-01-01')", "TypeError: start_date: CronTrigger has no such argument; here it is called 'start_at'", "CronTrigger(hour=8, start_at='2027-01-01').start_at", '2027-01-01 00:00:00'),
+            ("CronTrigger(hour=8, end_date='2027-01-01')", "TypeError: end_date: CronTrigger has no such argument; here it is called 'end_at'", "CronTrigger(hour=8, end_at='2027-01-01').end_at", '2027-01-01 00:00:00'),
+            ("IntervalTrigger(hours=1, start_date='2027-01-01')", "TypeError: start_date: IntervalTrigger has no such argument; here it is called 'start_at'", "IntervalTrigger(hours=1, start_at='2027-01-01').start_at", '2027-01-01 00:00:00'),
+            ('IntervalTrigger(minute=5)', "TypeError: minute: IntervalTrigger has no such argument; 'cron' has it, and 'interval' has minutes=5", 'IntervalTrigger(minutes=5)', 'interval[0:05:00]'),
+            ("DateTrigger(run_date='2027-01-01')", "TypeError: run_date: DateTrigger has no such argument; here it is called 'run_at'", "DateTrigger(run_at='2027-01-01')", 'date[2027-01-01 00:00:00]'),
+            ('OrTrigger([CronTrigger(hour=8)], max_jitter=5)', "TypeError: max_jitter: OrTrigger has no such argument; here it is called 'jitter'", 'OrTrigger([CronTrigger(hour=8)], jitter=5).jitter', '5.0'),
+            ('AsyncIOScheduler(jobstores={})', "TypeError: jobstores: AsyncIOScheduler has no such argument; here it is called 'stores'", 'AsyncIOScheduler(stores={}).state', 'stopped'),
+            ('AsyncIOScheduler(jobstore_retry_interval=5)', "TypeError: jobstore_retry_interval: AsyncIOScheduler has no such argument; here it is called 'store_retry_interval'", 'AsyncIOScheduler(store_retry_interval=5).store_retry_interval', '5'),
+            ('AsyncIOScheduler(task_defaults={})', "TypeError: task_defaults: AsyncIOScheduler has no such argument; here it is called 'job_defaults'", 'AsyncIOScheduler(job_defaults={}).state', 'stopped'),
+            ('AsyncIOScheduler(gconfig={})', "TypeError: gconfig: AsyncIOScheduler has no such argument; here it is called 'global_config'", 'AsyncIOScheduler(global_config={}).state', 'stopped'),
+            ('AsyncIOScheduler(misfire_grace_time=60)', 'TypeError: misfire_grace_time: AsyncIOScheduler has no such argument'),
+            ("AsyncIOScheduler(tz='UTC')", "TypeError: tz: AsyncIOScheduler has no such argument; here it is called 'timezone'", "AsyncIOScheduler(timezone='UTC').timezone", 'UTC'),
+            ('scheduler.configure(jobstores={})', "TypeError: jobstores: the scheduler has no such argument; here it is called 'stores'", 'scheduler.configure(stores={})', 'None'),
+            ("AsyncIOScheduler(job_defaults={'misfire_grace_time': 60})", "TypeError: misfire_grace_time: job_defaults has no such argument; here it is called 'mistrigger_grace_time'", "AsyncIOScheduler(job_defaults={'mistrigger_grace_time': 60}).state", 'stopped'),
+            ("scheduler.get_jobs(jobstore='default')", "TypeError: jobstore: AsyncIOScheduler.get_jobs has no such argument; here it is called 'store'", "[job.id for job in scheduler.get_jobs(store='default')]", "['x']"),
+            ("scheduler.get_job('x', jobstore='default')", "TypeError: jobstore: AsyncIOScheduler.get_job has no such argument; here it is called 'store'", "scheduler.get_job('x', store='default')", 'date[2100-01-01 00:00:00]'),
+            ("scheduler.pause_job('x', jobstore='default')", "TypeError: jobstore: AsyncIOScheduler.pause_job has no such argument; here it is called 'store'", "scheduler.pause_job('x', store='default').next_run_time", 'None'),
+            ("scheduler.resume_job('x', jobstore='default')", "TypeError: jobstore: AsyncIOScheduler.resume_job has no such argument; here it is called 'store'", "scheduler.resume_job('x', store='default')", 'date[2100-01-01 00:00:00]'),
+            ("scheduler.delete_job('x', jobstore='default')", "TypeError: jobstore: AsyncIOScheduler.delete_job has no such argument; here it is called 'store'", "scheduler.delete_job('x', store='default')", 'None'),
+            ("scheduler.delete_job(id='x')", "TypeError: id: AsyncIOScheduler.delete_job has no such argument; here it is called 'job_id'", "scheduler.delete_job(job_id='x')", 'None'),
+            ("scheduler.remove_all_jobs(jobstore='default')", "TypeError: jobstore: AsyncIOScheduler.remove_all_jobs has no such argument; here it is called 'store'", "scheduler.remove_all_jobs(store='default')", 'None'),
+            ("scheduler.cancel_runs('x', jobstore='default')", "TypeError: jobstore: AsyncIOScheduler.cancel_runs has no such argument; here it is called 'store'", "scheduler.cancel_runs('x', store='default')", '0'),
+            ("SQLiteStore(url='jobs.sqlite3')", "TypeError: url: SQLiteStore has no such argument; here it is called 'path'", "type(SQLiteStore(path='jobs.sqlite3')).__name__", 'SQLiteStore'),
+            ("RedisStore(host='localhost')", 'TypeError: host: RedisStore has no such argument; give a client that you made, as client=...', 'type(RedisStore(client=redis)).__name__', 'RedisStore'),
+        # names of methods and attributes
+            ("scheduler.remove_job('x')", "AttributeError: there is no 'remove_job'; here it is called 'delete_job'", "scheduler.delete_job('x')", 'None'),
+            ("scheduler.modify_job('x', name='y')", "AttributeError: there is no 'modify_job'; here it is called 'update_job'", "scheduler.update_job('x', name='y').name", 'y'),
+            ('scheduler.print_jobs()', "AttributeError: there is no 'print_jobs'; write print(*scheduler.get_jobs(), sep='\\n')", "print(*scheduler.get_jobs(), sep='\\n')", 'None'),
+            ("scheduler.add_jobstore('memory', 'other')", "AttributeError: there is no 'add_jobstore'; here it is called 'add_store'", "scheduler.add_store('memory', 'other')", 'None'),
+            ("scheduler.remove_jobstore('default')", "AttributeError: there is no 'remove_jobstore'; here it is called 'remove_store'", "scheduler.add_store('memory') or scheduler.remove_store('default')", 'None'),
+            ('scheduler.every(10).minutes.do(f)', "AttributeError: there is no 'every'; write add_job(fn, 'interval', minutes=5)", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ('scheduler.run_pending()', "AttributeError: there is no 'run_pending'; write run(), which blocks, or start()", "sorted({'run', 'start'} & set(dir(scheduler)))", "['run', 'start']"),
+            ("scheduler.cancel_job('x')", "AttributeError: there is no 'cancel_job'; here it is called 'delete_job'", "scheduler.delete_job('x')", 'None'),
+            ('scheduler.clear()', "AttributeError: there is no 'clear'; here it is called 'remove_all_jobs'", 'scheduler.remove_all_jobs()', 'None'),
+            ('scheduler.run_all()', "AttributeError: there is no 'run_all'; write [scheduler.run_job(job.id) for job in scheduler.get_jobs()]", 'complaint(lambda: [scheduler.run_job(job.id) for job in scheduler.get_jobs()])', "SchedulerNotRunningError: run_job: job 'x' can't run, the scheduler is stopped; start it first"),
+            ('scheduler.stop()', "AttributeError: there is no 'stop'; here it is called 'shutdown'", 'scheduler.shutdown().result()', 'None'),
+            ('scheduler.add_task(f)', "AttributeError: there is no 'add_task'; here it is called 'add_job'", 'scheduler.add_job(f)', 'date[now]'),
+            ('scheduler.get_tasks()', "AttributeError: there is no 'get_tasks'; here it is called 'get_jobs'", '[job.id for job in scheduler.get_jobs()]', "['x']"),
+            ('scheduler.add_periodic_task(10, f)', "AttributeError: there is no 'add_periodic_task'; write add_job(fn, 'interval', minutes=5)", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ('scheduler.subscribe(print)', "AttributeError: there is no 'subscribe'; here it is called 'add_listener'", 'scheduler.add_listener(print)', 'None'),
+            ('job.remove()', "AttributeError: there is no 'remove'; here it is called 'delete'", 'job.delete()', 'None'),
+            ("job.modify(name='y')", "AttributeError: there is no 'modify'; here it is called 'update'", "job.update(name='y').name", 'y'),
+            ('job.func', "AttributeError: there is no 'func'; here it is called 'fn'", 'job.fn is f', 'True'),
+            ('job.func_ref', "AttributeError: there is no 'func_ref'; here it is called 'fn_ref'", 'job.fn_ref', 'test_asyncz:no_arguments'),
+            ('job.misfire_grace_time', "AttributeError: there is no 'misfire_grace_time'; here it is called 'mistrigger_grace_time'", 'job.mistrigger_grace_time', 'None'),
+            ('event.retval', "AttributeError: there is no 'retval'; here it is called 'return_value'", 'event.return_value', 'None'),
+            ('event.jobstore', "AttributeError: there is no 'jobstore'; here it is called 'store'", 'event.store', 'default'),
+            ('job.nothing_like_it', "AttributeError: 'Job' object has no attribute 'nothing_like_it'"),
+            ('scheduler.nothing_like_it', "AttributeError: 'AsyncIOScheduler' object has no attribute 'nothing_like_it'"),
+            ('event.nothing_like_it', "AttributeError: 'JobExecutionEvent' object has no attribute 'nothing_like_it'"),
+        # names of the module
+            ('from asyncz import BackgroundScheduler', "ImportError: there is no 'BackgroundScheduler'; here it is called 'AsyncIOScheduler'", 'from asyncz import AsyncIOScheduler', 'None'),
+            ('from asyncz import BlockingScheduler', "ImportError: there is no 'BlockingScheduler'; write AsyncIOScheduler, and run() instead of start()", "sorted({'run', 'start'} & set(dir(AsyncIOScheduler)))", "['run', 'start']"),
+            ('from asyncz import MemoryJobStore', "ImportError: there is no 'MemoryJobStore'; here it is called 'MemoryStore'", 'from asyncz import MemoryStore', 'None'),
+            ('from asyncz import SQLAlchemyJobStore', "ImportError: there is no 'SQLAlchemyJobStore'; here it is called 'SQLiteStore'", 'from asyncz import SQLiteStore', 'None'),
+            ('from asyncz import RedisJobStore', "ImportError: there is no 'RedisJobStore'; here it is called 'RedisStore'", 'from asyncz import RedisStore', 'None'),
+            ('from asyncz import MongoDBJobStore', "ImportError: there is no 'MongoDBJobStore'; here it is called 'MongoDBStore'", 'from asyncz import MongoDBStore', 'None'),
+            ('from asyncz import EVENT_JOB_ERROR', "ImportError: there is no 'EVENT_JOB_ERROR'; here it is called 'JOB_ERROR'", 'from asyncz import JOB_ERROR', 'None'),
+            ('from asyncz import EVENT_JOBSTORE_ADDED', "ImportError: there is no 'EVENT_JOBSTORE_ADDED'; here it is called 'STORE_ADDED'", 'from asyncz import STORE_ADDED', 'None'),
+            ('from asyncz import TASK_EXECUTED', "ImportError: there is no 'TASK_EXECUTED'; here it is called 'JOB_EXECUTED'", 'from asyncz import JOB_EXECUTED', 'None'),
+            ('from asyncz import ConflictingIdError', "ImportError: there is no 'ConflictingIdError'; here it is called 'ConflictIdError'", 'from asyncz import ConflictIdError', 'None'),
+            ('from asyncz import STATE_STOPPED', "ImportError: there is no 'STATE_STOPPED'; write SchedulerState.STATE_STOPPED", 'SchedulerState.STATE_STOPPED', 'stopped'),
+            ('from asyncz import STATE_RUNNING', "ImportError: there is no 'STATE_RUNNING'; write SchedulerState.STATE_RUNNING", 'SchedulerState.STATE_RUNNING', 'running'),
+            ('from asyncz import STATE_PAUSED', "ImportError: there is no 'STATE_PAUSED'; write SchedulerState.STATE_PAUSED", 'SchedulerState.STATE_PAUSED', 'paused'),
+            ('from asyncz import crontab', "ImportError: there is no 'crontab'; write CronTrigger.from_crontab('*/5 * * * *') as the trigger", "CronTrigger.from_crontab('*/5 * * * *')", "cron['*/5 * * * *']"),
+            ('from asyncz import repeat', "ImportError: there is no 'repeat'; write @scheduler.scheduled_job('interval', minutes=5)", "scheduler.scheduled_job('interval', minutes=5)(f) is f", 'True'),
+            ('from asyncz.schedulers import BlockingScheduler', "ImportError: there is no 'BlockingScheduler'; write AsyncIOScheduler, and run() instead of start()", "sorted({'run', 'start'} & set(dir(AsyncIOScheduler)))", "['run', 'start']"),
+            ('from asyncz.events import EVENT_ALL', "ImportError: there is no 'EVENT_ALL'; here it is called 'ALL_EVENTS'", 'from asyncz.events import ALL_EVENTS', 'None'),
+            ('from asyncz import CancelJob', "ImportError: there is no 'CancelJob'; write asyncz.current_run().job.delete()", "scheduler.add_job(lambda: asyncz.current_run().job.delete(), 'interval', hours=1) and len(simulate(scheduler, '2026-01-01', '2026-01-02'))", '1'),
+            ('from asyncz import NothingLikeIt', "ImportError: cannot import name 'NothingLikeIt' from 'asyncz'"),
+            ('asyncz.BackgroundScheduler', "AttributeError: there is no 'BackgroundScheduler'; here it is called 'AsyncIOScheduler'", 'asyncz.AsyncIOScheduler is AsyncIOScheduler', 'True'),
+            ('asyncz.EVENT_ALL', "AttributeError: there is no 'EVENT_ALL'; here it is called 'ALL_EVENTS'", 'asyncz.ALL_EVENTS == 131071', 'True'),
+            ('asyncz.nothing_like_it', "AttributeError: module 'asyncz' has no attribute 'nothing_like_it'"),
+            ('from asyncz.triggers.cron import CronTrigger', "ModuleNotFoundError: No module named 'asyncz.triggers.cron': asyncz is one file; import CronTrigger from asyncz itself", 'from asyncz import CronTrigger', 'None'),
+            ('from asyncz.triggers.combining import OrTrigger', "ModuleNotFoundError: No module named 'asyncz.triggers.combining': asyncz is one file; import AndTrigger, OrTrigger from asyncz itself", 'from asyncz import AndTrigger, OrTrigger', 'None'),
+            ('from asyncz.schedulers.background import BackgroundScheduler', "ModuleNotFoundError: No module named 'asyncz.schedulers.background': asyncz is one file; import AsyncIOScheduler from asyncz itself", 'from asyncz import AsyncIOScheduler', 'None'),
+            ('from asyncz.executors.pool import ThreadPoolExecutor', "ModuleNotFoundError: No module named 'asyncz.executors.pool': asyncz is one file; import ThreadPoolExecutor, ProcessPoolExecutor from asyncz itself", 'from asyncz import ThreadPoolExecutor, ProcessPoolExecutor', 'None'),
+            ('import asyncz.jobstores.sqlalchemy', "ModuleNotFoundError: No module named 'asyncz.jobstores': asyncz is one file; import MemoryStore, SQLiteStore, RedisStore, MongoDBStore from asyncz itself", 'from asyncz import MemoryStore, SQLiteStore, RedisStore, MongoDBStore', 'None'),
+            ('import asyncz.tasks', "ModuleNotFoundError: No module named 'asyncz.tasks': asyncz is one file; import Job from asyncz itself", 'from asyncz import Job', 'None'),
+            ('import asyncz.cli', "ModuleNotFoundError: No module named 'asyncz.cli': asyncz is one file; import its names from asyncz itself", 'from asyncz import *', 'None'),
+        # triggers
+            ("scheduler.add_job(f, 'interval', 30)", 'ValueError: IntervalTrigger: seconds=0: the interval is 0 seconds; it must be more than zero, as in minutes=5', "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ("scheduler.add_job(f, 'cron', '*/5 * * * *')", "ValueError: CronTrigger(): no field given; give at least one, such as hour=8 or minute='*/5', or give a crontab line to CronTrigger.from_crontab", "scheduler.add_job(f, CronTrigger.from_crontab('*/5 * * * *'))", "cron['*/5 * * * *']"),
+            ("scheduler.add_job(f, '*/5 * * * *')", "ValueError: trigger='*/5 * * * *': not a trigger; give an instance, such as CronTrigger.from_crontab('*/5 * * * *'), or one of 'cron', 'date', 'interval'", "scheduler.add_job(f, CronTrigger.from_crontab('*/5 * * * *'))", "cron['*/5 * * * *']"),
+            ("scheduler.add_job(f, '@daily')", "ValueError: trigger='@daily': not a trigger; give an instance, such as CronTrigger.from_crontab('@daily'), or one of 'cron', 'date', 'interval'", "scheduler.add_job(f, CronTrigger.from_crontab('@daily'))", "cron['@daily']"),
+            ("scheduler.add_job(f, '@reboot')", "ValueError: trigger='@reboot': not a trigger; give an instance, such as CronTrigger.from_crontab('*/5 * * * *'), or one of 'cron', 'date', 'interval'; write add_job(fn) without a trigger", 'scheduler.add_job(f)', 'date[now]'),
+            ("scheduler.add_job(f, '@every 5m')", "ValueError: trigger='@every 5m': not a trigger; give an instance, such as CronTrigger.from_crontab('*/5 * * * *'), or one of 'cron', 'date', 'interval'; write add_job(fn, 'interval', minutes=5)", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ("scheduler.add_job(f, 'crontab', minute='*/5')", "ValueError: trigger='crontab': not a trigger; give an instance, such as CronTrigger.from_crontab('*/5 * * * *'), or one of 'cron', 'date', 'interval'; write CronTrigger.from_crontab('*/5 * * * *') as the trigger", "scheduler.add_job(f, CronTrigger.from_crontab('*/5 * * * *'))", "cron['*/5 * * * *']"),
+            ('scheduler.add_job(f, timedelta(minutes=5))', "TypeError: trigger=datetime.timedelta(seconds=300): not a trigger; give an instance, such as CronTrigger.from_crontab('*/5 * * * *'), or one of 'cron', 'date', 'interval'", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ('scheduler.add_job(f, CronTrigger)', "TypeError: trigger=<class 'asyncz.CronTrigger'>: not a trigger; give an instance, such as CronTrigger.from_crontab('*/5 * * * *'), or one of 'cron', 'date', 'interval'", 'scheduler.add_job(f, CronTrigger(hour=8))', "cron[hour='8']"),
+            ("scheduler.add_job(f, 'intervall', minutes=5)", "ValueError: trigger='intervall': not a trigger; give an instance, such as CronTrigger.from_crontab('*/5 * * * *'), or one of 'cron', 'date', 'interval'; did you mean 'interval'?", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ("scheduler.add_job(f, 'cron')", "ValueError: CronTrigger(): no field given; give at least one, such as hour=8 or minute='*/5', or give a crontab line to CronTrigger.from_crontab", "scheduler.add_job(f, 'cron', hour=8)", "cron[hour='8']"),
+            ("CronTrigger('*/5 * * * *')", "ValueError: year='*/5 * * * *': '*/5 * * * *' is not understood; year takes 1970-9999 (a crontab line: CronTrigger.from_crontab), *, */n, a-b, a-b/n, a/n, or a list of these with commas", "CronTrigger.from_crontab('*/5 * * * *')", "cron['*/5 * * * *']"),
+            ('CronTrigger(hour=[8, 9])', "TypeError: hour=[8, 9]: not a number or an expression; give one such as 5, '*/5', '8,9' or '9-16'", "CronTrigger(hour='8,9')", "cron[hour='8,9']"),
+            ('CronTrigger(hour=(8, 9))', "TypeError: hour=(8, 9): not a number or an expression; give one such as 5, '*/5', '8,9' or '9-16'", "CronTrigger(hour='8,9')", "cron[hour='8,9']"),
+            ('CronTrigger(hour=range(9, 17))', "TypeError: hour=range(9, 17): not a number or an expression; give one such as 5, '*/5', '8,9' or '9-16'", "CronTrigger(hour='9-16')", "cron[hour='9-16']"),
+            ("CronTrigger(hour='8:30')", "ValueError: hour='8:30': '8:30' is not understood; hour takes 0-23, *, */n, a-b, a-b/n, a/n, or a list of these with commas", 'CronTrigger(hour=8, minute=30)', "cron[hour='8', minute='30']"),
+            ("CronTrigger(minute='60')", "ValueError: minute='60': 60 is more than 59; minute takes 0-59, *, */n, a-b, a-b/n, a/n, or a list of these with commas"),
+            ('CronTrigger(hour=24)', "ValueError: hour='24': 24 is more than 23; hour takes 0-23, *, */n, a-b, a-b/n, a/n, or a list of these with commas", 'CronTrigger(hour=0)', "cron[hour='0']"),
+            ('CronTrigger(day_of_week=7)', "ValueError: day_of_week='7': 7 is more than 6; day_of_week takes 0-6 or mon-sun, *, */n, a-b, a-b/n, a/n, or a list of these with commas"),
+            ("CronTrigger(day_of_week='monday')", "ValueError: day_of_week='monday': 'monday' is not understood; here it is called 'mon'; day_of_week takes 0-6 or mon-sun, *, */n, a-b, a-b/n, a/n, or a list of these with commas", "CronTrigger(day_of_week='mon')", "cron[day_of_week='mon']"),
+            ("CronTrigger(month='january')", "ValueError: month='january': 'january' is not understood; here it is called 'jan'; month takes 1-12 or jan-dec, *, */n, a-b, a-b/n, a/n, or a list of these with commas", "CronTrigger(month='jan')", "cron[month='jan']"),
+            ("CronTrigger(day_of_week='fri-mon')", "ValueError: day_of_week='fri-mon': 'fri-mon' runs backwards; write 'fri,sat,sun,mon'; day_of_week takes 0-6 or mon-sun, *, */n, a-b, a-b/n, a/n, or a list of these with commas", "CronTrigger(day_of_week='fri,sat,sun,mon')", "cron[day_of_week='fri,sat,sun,mon']"),
+            ("CronTrigger(hour='22-2/2')", "ValueError: hour='22-2/2': '22-2/2' runs backwards; write '22,0,2'; hour takes 0-23, *, */n, a-b, a-b/n, a/n, or a list of these with commas", "CronTrigger(hour='22,0,2')", "cron[hour='22,0,2']"),
+            ("CronTrigger(month='feb', day=30)", "ValueError: month='feb', day='30': no date matches all of these, so it would never run; change one of them"),
+            ("CronTrigger(minute='*/90')", "ValueError: minute='*/90': the step of '*/90' is not in 1-60; minute takes 0-59, *, */n, a-b, a-b/n, a/n, or a list of these with commas"),
+            ("CronTrigger(minute='*/\\u0661\\u0665')", "ValueError: minute='*/\u0661\u0665': '*/\u0661\u0665' is not understood; minute takes 0-59, *, */n, a-b, a-b/n, a/n, or a list of these with commas"),
+            ("CronTrigger(day='?')", "ValueError: day='?': '?' is not understood; write '*'; day takes 1-31, *, */n, a-b, a-b/n, a/n, last, 1st mon to 5th sun, last mon to last sun, or a list of these with commas", "CronTrigger(day='*')", "cron[day='*']"),
+            ("CronTrigger.from_crontab('0 0 ? * mon')", "ValueError: day='?': '?' is not understood; write '*'; day takes 1-31, *, */n, a-b, a-b/n, a/n, L, LW (the first Monday is mon#1 in day_of_week), or a list of these with commas", "CronTrigger.from_crontab('0 0 * * mon')", "cron['0 0 * * mon']"),
+            ("CronTrigger.from_crontab('* * * *')", "ValueError: expression='* * * *': 4 fields; a crontab line has five, minute hour day month weekday, or six, with the second first; for a year there is CronTrigger(year=...)"),
+            ("CronTrigger.from_crontab('0 0 12 * * ? 2027')", "ValueError: expression='0 0 12 * * ? 2027': 7 fields; a crontab line has five, minute hour day month weekday, or six, with the second first; for a year there is CronTrigger(year=...)", 'CronTrigger(year=2027, hour=12)', "cron[year='2027', hour='12']"),
+            ("CronTrigger.from_crontab('0 8 * * 8')", "ValueError: day_of_week='8': 8 is more than 7; day_of_week takes 0-7 or mon-sun, *, */n, a-b, a-b/n, a/n, 5L, mon#2, or a list of these with commas"),
+            ("CronTrigger.from_crontab('*/120 * * * *')", "ValueError: minute='*/120': the step of '*/120' is not in 1-60; minute takes 0-59, *, */n, a-b, a-b/n, a/n, or a list of these with commas"),
+            ("CronTrigger.from_crontab('1 1 */100,1-7 * MON')", "ValueError: day='*/100,1-7': the step of '*/100' is not in 1-31; day takes 1-31, *, */n, a-b, a-b/n, a/n, L, LW (the first Monday is mon#1 in day_of_week), or a list of these with commas", "CronTrigger.from_crontab('1 1 * * mon#1')", "cron['1 1 * * mon#1']"),
+            ("CronTrigger.from_crontab('0 8 * * monday')", "ValueError: day_of_week='monday': 'monday' is not understood; here it is called 'mon'; day_of_week takes 0-7 or mon-sun, *, */n, a-b, a-b/n, a/n, 5L, mon#2, or a list of these with commas", "CronTrigger.from_crontab('0 8 * * mon')", "cron['0 8 * * mon']"),
+            ("CronTrigger.from_crontab('0 8 1 january *')", "ValueError: month='january': 'january' is not understood; here it is called 'jan'; month takes 1-12 or jan-dec, *, */n, a-b, a-b/n, a/n, or a list of these with commas", "CronTrigger.from_crontab('0 8 1 jan *')", "cron['0 8 1 jan *']"),
+            ("CronTrigger.from_crontab('0 8 * * fri-mon')", "ValueError: day_of_week='fri-mon': 'fri-mon' runs backwards; write 'fri,sat,sun,mon'; day_of_week takes 0-7 or mon-sun, *, */n, a-b, a-b/n, a/n, 5L, mon#2, or a list of these with commas", "CronTrigger.from_crontab('0 8 * * fri,sat,sun,mon')", "cron['0 8 * * fri,sat,sun,mon']"),
+            ("CronTrigger.from_crontab('0 8 * * mon-0')", "ValueError: day_of_week='mon-0': 'mon-0' runs backwards; write 'mon,tue,wed,thu,fri,sat,sun'; day_of_week takes 0-7 or mon-sun, *, */n, a-b, a-b/n, a/n, 5L, mon#2, or a list of these with commas", "CronTrigger.from_crontab('0 8 * * mon,tue,wed,thu,fri,sat,sun')", "cron['0 8 * * mon,tue,wed,thu,fri,sat,sun']"),
+            ("CronTrigger.from_crontab('@reboot')", "ValueError: expression='@reboot': not a known name; write add_job(fn) without a trigger; the names are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly", 'scheduler.add_job(f)', 'date[now]'),
+            ("CronTrigger.from_crontab('@every 5m')", "ValueError: expression='@every 5m': not a known name; write add_job(fn, 'interval', minutes=5); the names are @yearly, @annually, @monthly, @weekly, @daily, @midnight, @hourly", "scheduler.add_job(f, 'interval', minutes=5)", 'interval[0:05:00]'),
+            ('IntervalTrigger(seconds=0)', 'ValueError: IntervalTrigger: seconds=0: the interval is 0 seconds; it must be more than zero, as in minutes=5', 'IntervalTrigger(minutes=5)', 'interval[0:05:00]'),
+            ('IntervalTrigger(seconds=-5)', 'ValueError: IntervalTrigger: seconds=-5: the interval is -5 seconds; it must be more than zero, as in minutes=5', 'IntervalTrigger(minutes=5)', 'interval[0:05:00]'),
+            ("IntervalTrigger(seconds='5')", "TypeError: seconds='5': not a number; give a number of seconds, such as seconds=2", 'IntervalTrigger(seconds=2)', 'interval[0:00:02]'),
+            ('IntervalTrigger(seconds=None)', 'TypeError: seconds=None: not a number; give a number of seconds, such as seconds=2', 'IntervalTrigger(seconds=2)', 'interval[0:00:02]'),
+            ("DateTrigger('tomorrow')", "ValueError: run_at='tomorrow': not a date and time; give a datetime, a date, an ISO 8601 string such as '2026-12-01 08:00', or a timedelta from now", "DateTrigger('2026-12-01 08:00')", 'date[2026-12-01 08:00:00]'),
+            ("CronTrigger(hour=8, start_at='2027-01-02', end_at='2027-01-01')", "ValueError: end_at='2027-01-01': before start_at='2027-01-02'; it must be at or after it"),
+            ('AndTrigger(CronTrigger(hour=8), CronTrigger(day=1))', "TypeError: AndTrigger: triggers=CronTrigger(hour='8'): not a list; give one of triggers, such as [CronTrigger(hour=8), ...]", 'AndTrigger([CronTrigger(hour=8), CronTrigger(day=1)])', "and[cron[hour='8'], cron[day='1']]"),
+        # jobs
+            ('scheduler.add_job(g, args=5)', "TypeError: args=5: not a list of the function's arguments; write args=[5] for one, or kwargs={...} for some by name; those of a trigger are keywords, as in minutes=5", 'scheduler.add_job(g, args=[5]).args', '(5,)'),
+            ("scheduler.add_job(g, args='abc')", "TypeError: args='abc': not a list of the function's arguments; write args=['abc'] for one, or kwargs={...} for some by name; those of a trigger are keywords, as in minutes=5", "scheduler.add_job(g, args=['abc']).args", "('abc',)"),
+            ("scheduler.add_job(g, args={'a': 1})", "TypeError: args={'a': 1}: not a list of the function's arguments; write args=[{'a': 1}] for one, or kwargs={...} for some by name; those of a trigger are keywords, as in minutes=5", "scheduler.add_job(g, kwargs={'a': 1}).kwargs", "{'a': 1}"),
+            ('scheduler.add_job(g, args={1})', "TypeError: args={1}: not a list of the function's arguments; write args=[{1}] for one, or kwargs={...} for some by name; those of a trigger are keywords, as in minutes=5", 'scheduler.add_job(g, args=[{1}]).args', '({1},)'),
+            ("scheduler.add_job(g, kwargs=['a'])", "TypeError: kwargs=['a']: not a dictionary with names as keys; write kwargs={'name': value}", "scheduler.add_job(g, kwargs={'a': 1}).kwargs", "{'a': 1}"),
+            ('scheduler.add_job(g)', "TypeError: args=(), kwargs={}: do not fit two_arguments(a, b=0): missing a required argument: 'a'; give what it takes as args=[...] or kwargs={...}", 'scheduler.add_job(g, args=[5]).args', '(5,)'),
+            ('scheduler.add_job(f())', "TypeError: fn=None: not callable; give a function, or a reference such as 'package.module:function'", 'scheduler.add_job(f)', 'date[now]'),
+            ('scheduler.add_job(generator)', 'TypeError: fn=<function no_results>: a generator function, of which a call runs nothing; give a plain or coroutine function', 'scheduler.add_job(f)', 'date[now]'),
+            ('scheduler.scheduled_job(f)', "TypeError: scheduled_job: used without parentheses; write @scheduler.scheduled_job('interval', minutes=5)", "scheduler.scheduled_job('interval', minutes=5)(f) is f", 'True'),
+            ('scheduler.add_job(f, id=5)', 'TypeError: id=5: not an id; give a string that is not empty, or nothing for a random one', "scheduler.add_job(f, id='5').id", '5'),
+            ("scheduler.add_job(f, id='x')", "ConflictIdError: id='x': there is a job with that id in store 'default'; give another id, or replace_existing=True", "scheduler.add_job(f, id='x', replace_existing=True).id", 'x'),
+            ('scheduler.add_job(f, max_instances=0)', 'ValueError: max_instances=0: not a whole number from 1', 'scheduler.add_job(f, max_instances=1).max_instances', '1'),
+            ("scheduler.delete_job('y')", "JobLookupError: job_id='y': no such job"),
+            ('scheduler.delete_job(job)', "JobLookupError: job_id=<Job 'x' date[2100-01-01 00:00:00] next run: 2100-01-01 00:00:00 UTC>: no such job; did you mean 'x'?", "scheduler.delete_job('x')", 'None'),
+            ('scheduler.pause_job(job)', "JobLookupError: job_id=<Job 'x' date[2100-01-01 00:00:00] next run: 2100-01-01 00:00:00 UTC>: no such job; did you mean 'x'?", "scheduler.pause_job('x').next_run_time", 'None'),
+            ("scheduler.upcoming('2026-12-01')", "TypeError: limit='2026-12-01': not a whole number; for a time write until=...", "[job.id for _, job in scheduler.upcoming(until='2100-01-02')]", "['x']"),
+            ('scheduler.upcoming(datetime(2026, 12, 1))', 'TypeError: limit=datetime.datetime(2026, 12, 1, 0, 0): not a whole number; for a time write until=...', '[job.id for _, job in scheduler.upcoming(until=datetime(2099, 1, 1))]', '[]'),
+            ("scheduler.run_job('x')", "SchedulerNotRunningError: run_job: job 'x' can't run, the scheduler is stopped; start it first"),
+            ('scheduler.pause()', 'SchedulerNotRunningError: pause: the scheduler is stopped; start it first'),
+            ('scheduler.add_listener(None)', 'TypeError: callback=None: not callable; give a function, or coroutine function, of one argument, the event', 'scheduler.add_listener(print)', 'None'),
+        # stores and configuration
+            ("AsyncIOScheduler('Europe/Paris')", "TypeError: global_config='Europe/Paris': not a dictionary; options are keywords, such as timezone='Europe/Paris'", "str(AsyncIOScheduler(timezone='Europe/Paris').timezone)", 'Europe/Paris'),
+            ("AsyncIOScheduler({'apscheduler.timezone': 'UTC'})", "ValueError: apscheduler.timezone: a key of APScheduler; here they begin with 'asyncz.'", "str(AsyncIOScheduler({'asyncz.timezone': 'UTC'}).timezone)", 'UTC'),
+            ("AsyncIOScheduler({'apscheduler.job_defaults.max_instances': '4'})", "ValueError: apscheduler.job_defaults.max_instances: a key of APScheduler; here they begin with 'asyncz.'", "AsyncIOScheduler({'asyncz.job_defaults.max_instances': '4'}).state", 'stopped'),
+            ("AsyncIOScheduler({'timezone': 'UTC'})", "ValueError: timezone: without the prefix; write 'asyncz.timezone', or pass prefix=''", "str(AsyncIOScheduler({'asyncz.timezone': 'UTC'}).timezone)", 'UTC'),
+            ("AsyncIOScheduler({'asyncz.jobstores.default': {'type': 'memory'}})", "ValueError: asyncz.jobstores: no such option; here it is called 'stores'; there are asyncz.event_loop, asyncz.executors, asyncz.job_defaults, asyncz.logger, asyncz.store_retry_interval, asyncz.stores, asyncz.timezone", "AsyncIOScheduler({'asyncz.stores.default': {'type': 'memory'}}).state", 'stopped'),
+            ("AsyncIOScheduler({'asyncz.stores.default': {'type': 'sqlalchemy'}})", "ValueError: stores.default: type='sqlalchemy': no such store; here it is called 'sqlite'; there are 'memory', 'mongo', 'mongodb', 'redis', 'sqlite'", "AsyncIOScheduler({'asyncz.stores.default': {'type': 'sqlite'}}).state", 'stopped'),
+            ("AsyncIOScheduler({'asyncz.stores.default': {'type': 'sqlite', 'url': 'jobs.sqlite3'}})", "ValueError: stores.default: url='jobs.sqlite3': no such option; here it is called 'path'; there are 'lease', 'path', 'poll_interval', 'secret', 'serializer'", "AsyncIOScheduler({'asyncz.stores.default': {'type': 'sqlite', 'path': 'jobs.sqlite3'}}).state", 'stopped'),
+            ("AsyncIOScheduler({'asyncz.stores.default': {'type': 'redis', 'host': 'localhost'}})", "ValueError: stores.default: host='localhost': no such option; give a client that you made, as client=...; there are 'client', 'key_prefix', 'lease', 'poll_interval', 'secret', 'serializer'", "AsyncIOScheduler({'asyncz.stores.default': {'type': 'redis', 'client': redis}}).state", 'stopped'),
+            ("AsyncIOScheduler(stores=SQLiteStore('jobs.sqlite3'))", 'TypeError: stores=<asyncz.SQLiteStore object>: not a dictionary', "AsyncIOScheduler(stores={'default': SQLiteStore('jobs.sqlite3')}).state", 'stopped'),
+            ("SQLiteStore('sqlite:///jobs.sqlite3')", "ValueError: path='sqlite:///jobs.sqlite3': not the path of a file, such as 'jobs.sqlite3'; for jobs in memory there is MemoryStore", "type(SQLiteStore('jobs.sqlite3')).__name__", 'SQLiteStore'),
+            ("SQLiteStore(':memory:')", "ValueError: path=':memory:': not the path of a file, such as 'jobs.sqlite3'; for jobs in memory there is MemoryStore", 'type(MemoryStore()).__name__', 'MemoryStore'),
+            ("RedisStore('redis://localhost')", "TypeError: client='redis://localhost': not a client for RedisStore, it has no 'hmget'; write RedisStore(client=redis.Redis(host='localhost'))"),
+            ('MongoDBStore()', "TypeError: MongoDBStore: client is missing; write MongoDBStore(client=pymongo.MongoClient('mongodb://localhost'))"),
+            ('sqlite.add_job(lambda: 1)', "ValueError: fn=<function <lambda>>: a record keeps only the name of a function, and 'builtins:<lambda>' does not lead back to this one; give a function of a module, or 'package.module:object', and its arguments as args=[...] and kwargs={...}", "sqlite.add_job('builtins:print').fn_ref", 'builtins:print'),
+            ("sqlite.add_job(partial(int, '12', base=5))", "ValueError: fn=functools.partial(<class 'int'>, '12', base=5): a record keeps only the name of a function, and 'builtins:int' does not lead back to this one; give a function of a module, or 'package.module:object', and its arguments as args=[...] and kwargs={...}", "sqlite.add_job(int, args=['12'], kwargs={'base': 5}).args", "('12',)"),
+            ('sqlite.add_job(print, args=[f])', "TypeError: args[0]=<function no_arguments>: a function can't be kept in a record; give None, numbers, strings, bytes, dates, times, lists, tuples, sets, dictionaries, Decimal, UUID or triggers, or give the store a serializer= that can"),
+            ("sqlite.delete_job(sqlite.add_job(print, run_at='2100-01-01', id='x'))", "JobLookupError: job_id=<Job 'x' date[2100-01-01 00:00:00] next run: 2100-01-01 00:00:00 UTC>: no such job; did you mean 'x'?", "sqlite.add_job(print, run_at='2100-01-01', id='x') and sqlite.delete_job('x')", 'None'),
+    ]
+    ZONES = [
+            ("AsyncIOScheduler(timezone='CEST')", "ValueError: timezone='CEST': no such time zone; names are like 'Europe/Paris' or 'UTC'", "str(AsyncIOScheduler(timezone='Europe/Paris').timezone)", 'Europe/Paris'),
+            ("AsyncIOScheduler(timezone='Asia/Mumbai')", "ValueError: timezone='Asia/Mumbai': no such time zone; names are like 'Europe/Paris' or 'UTC'", "str(AsyncIOScheduler(timezone='Europe/Paris').timezone)", 'Europe/Paris'),
+            ("AsyncIOScheduler(timezone='Europe/Pariss')", "ValueError: timezone='Europe/Pariss': no such time zone; did you mean 'Europe/Paris'?; names are like 'Europe/Paris' or 'UTC'", "str(AsyncIOScheduler(timezone='Europe/Paris').timezone)", 'Europe/Paris'),
+            ("AsyncIOScheduler(timezone='America/New York')", "ValueError: timezone='America/New York': no such time zone; did you mean 'America/New_York'?; names are like 'Europe/Paris' or 'UTC'", "str(AsyncIOScheduler(timezone='America/New_York').timezone)", 'America/New_York'),
+            ('AsyncIOScheduler(timezone=2)', "TypeError: timezone=2: not a time zone; give a name such as 'Europe/Paris', or a tzinfo object", "str(AsyncIOScheduler(timezone='Europe/Paris').timezone)", 'Europe/Paris'),
+    ]
+    # fmt: on
+
+    def setUp(self):
+        folder = temporary_folder()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name, "jobs.sqlite3")
+        silence(self)
+
+    def outcome(self, code):
+        """Return what a line of a program of its own gives."""
+        scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+        methods = ("hmget", "zrangebyscore", "pipeline", "time")
+        names = {
+            **{name: getattr(asyncz, name) for name in asyncz.__all__},
+            "asyncz": asyncz,
+            "scheduler": scheduler,
+            "sqlite": asyncz.AsyncIOScheduler(
+                timezone="UTC", stores={"default": asyncz.SQLiteStore(self.path)}
+            ),
+            "job": scheduler.add_job(no_arguments, "date", run_at="2100-01-01", id="x"),
+            "event": asyncz.JobExecutionEvent(asyncz.JOB_EXECUTED, None, "x", "default"),
+            "redis": types.SimpleNamespace(**dict.fromkeys(methods, print)),
+            "f": no_arguments,
+            "g": two_arguments,
+            "generator": no_results,
+            "partial": functools.partial,
+            "datetime": datetime,
+            "timedelta": timedelta,
+            "complaint": complaint,
+        }
+        with contextlib.redirect_stdout(io.StringIO()):
+            try:
+                whole = compile(code, "<mistake>", "eval")
+            except SyntaxError:
+                return exec(code, names)
+            return eval(whole, names)
+
+    def check(self, table):
+        for wrong, expected, *mended in table:
+            with self.subTest(wrong):
+                said = re.sub(r" at 0x\w+| \(\S+\)$", "", complaint(self.outcome, wrong))
+                self.assertEqual(said, expected)
+            if mended:
+                code, meant = mended
+                with self.subTest(wrong, mended=code):
+                    found = self.outcome(code)
+                    is_job = isinstance(found, asyncz.Job)
+                    self.assertEqual(str(found.trigger if is_job else found), meant)
+
+    def test_are_answered_with_what_to_write(self):
+        self.assertGreater(len(self.TABLE), 180)
+        self.check(self.TABLE)
+
+    @unittest.skipUnless(zoneinfo.available_timezones(), "there is no time zone database here")
+    def test_in_names_of_time_zones_are_answered_where_the_nearest_is_meant(self):
+        self.check(self.ZONES)
+
+    def test_in_names_have_answers_that_lead_to_what_is_here(self):
+        scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+        job = scheduler.add_job(no_arguments, "date", run_at="2100-01-01")
+        here = {*asyncz.__all__, *MONTHS, *WEEKDAYS, "sqlite", "path"}
+        for thing in (scheduler, job, asyncz.JobExecutionEvent(asyncz.JOB_EXECUTED)):
+            here.update(name for name in dir(thing) if hasattr(thing, name))
+        for call in (
+            asyncz.AsyncIOScheduler,
+            scheduler.add_job,
+            scheduler.get_job,
+            asyncz.CronTrigger,
+            asyncz.DateTrigger,
+        ):
+            here.update(inspect.signature(call).parameters)
+        tried = [row[1] for row in self.TABLE if len(row) == 4]
+        for names, ours in names_of_others():
+            with self.subTest(names):
+                if names.startswith("."):
+                    self.assertLessEqual(set(ours.split(", ")), set(asyncz.__all__))
+                elif ours.isidentifier():
+                    self.assertIn(ours, here)
+                    self.assertEqual(here & set(names.split()) - {"id", "job_id"}, set())
+                else:
+                    self.assertTrue([said for said in tried if f"; {ours}" in said])
+
+    def test_in_names_of_attributes_are_answered_without_a_guess_of_python(self):
+        """As Python itself prints an error, from 3.10 on with the name that is nearest."""
+        program = """
+            import asyncz, sys
+            scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+            job = scheduler.add_job(print, "interval", hours=1)
+            for code in sys.argv[1:]:
+                try:
+                    exec(code)
+                except Exception:
+                    sys.__excepthook__(*sys.exc_info())
+        """
+        table = {
+            "scheduler.remove_job": "AttributeError: there is no 'remove_job'; here it is called 'delete_job'",
+            "job.remove": "AttributeError: there is no 'remove'; here it is called 'delete'",
+            "asyncz.EVENT_ALL": "AttributeError: there is no 'EVENT_ALL'; here it is called 'ALL_EVENTS'",
+            "from asyncz import EVENT_ALL": "ImportError: there is no 'EVENT_ALL'; here it is called 'ALL_EVENTS'",
+        }
+        errors = run_python("-c", textwrap.dedent(program), *table).stderr
+        said = [line for line in errors.splitlines() if re.match(r"\w+Error", line)]
+        self.assertEqual(said, list(table.values()))
+
+    def test_are_not_answered_where_nobody_asks(self):
+        class Broken(asyncz.AsyncIOScheduler):
+            @property
+            def mine(self):
+                raise AttributeError("of its own")
+
+        scheduler, event = Broken(timezone="UTC"), asyncz.JobExecutionEvent(1, None, "x", "default")
+        job = scheduler.add_job(no_arguments, "date", run_at="2100-01-01", id="x")
+        for thing, name in (
+            (scheduler, "remove_job"),
+            (job, "remove"),
+            (event, "retval"),
+            (asyncz, "EVENT_ALL"),
+            (asyncz.triggers, "EVENT_ALL"),
+        ):
+            with self.subTest(name):
+                self.assertEqual((hasattr(thing, name), getattr(thing, name, 5)), (False, 5))
+        for copied in (copy.copy(event), copy.deepcopy(event), pickle.loads(pickle.dumps(event))):
+            self.assertEqual(copied, event)
+        for copied in (copy.copy(job), pickle.loads(pickle.dumps(job))):
+            self.assertEqual((copied.id, copied.trigger), (job.id, job.trigger))
+        self.assertEqual(complaint(lambda: scheduler.mine), "AttributeError: of its own")
+
+    def test_leave_signatures_as_they_were(self):
+        table = [
+            (asyncz.DateTrigger, ["run_at", "timezone"]),
+            (asyncz.AndTrigger, ["triggers", "jitter"]),
+            (asyncz.AsyncIOScheduler.get_job, ["self", "job_id", "store"]),
+            (asyncz.AsyncIOScheduler(timezone="UTC").get_jobs, ["store"]),
+        ]
+        for call, expected in table:
+            with self.subTest(call):
+                self.assertEqual(list(inspect.signature(call).parameters), expected)
+
+
+def no_arguments():
+    pass
+
+
+def two_arguments(a, b=0):
+    pass
+
+
+def no_results():
+    yield
+
+
 class TestReadme(unittest.TestCase):
     """Every block of the manual runs, and prints what it says."""
 
@@ -10545,50 +11441,291 @@ class TestReadme(unittest.TestCase):
 
 
 class TestRun(unittest.TestCase):
+    PROGRAM = """
+        import asyncz, os, signal, sys
+        scheduler = asyncz.AsyncIOScheduler()
+        def job():
+            print("begun", flush=True)
+            os.read(0, 1)
+            print("ended", flush=True)
+        scheduler.add_job(job)
+        scheduler.add_listener(lambda event: print("stopped", flush=True), asyncz.SCHEDULER_SHUTDOWN)
+        if len(sys.argv) > 1:
+            signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1], None) or (lambda *_: None))
+        scheduler.run()
+        print("after")
+    """
+    WAITING = "waiting for 1 running job; Ctrl-C again to leave now"
+    GRACEFUL = ["begun", WAITING, "ended", "stopped", "after"]
+    # What is done about SIGHUP before, signals that come at once, those of a second later; exit
+    # status, output.
+    TABLE = [
+        # A terminal that goes away, and systemd, send two, which are one.
+        ([], ["SIGTERM", "SIGHUP", "SIGINT"], [], 0, GRACEFUL),
+        ([], ["SIGHUP"], ["SIGHUP"], 0, GRACEFUL),
+        ([], ["SIGTERM"], ["SIGTERM"], 143, ["begun", WAITING, "stopped"]),
+        ([], ["SIGINT"], ["SIGINT"], -signal.SIGINT, ["begun", WAITING, "stopped"]),
+        # As with nohup, or where the program has something else in mind.
+        (["SIG_IGN"], ["SIGHUP", "SIGTERM"], [], 0, GRACEFUL),
+        (["mine"], ["SIGHUP", "SIGTERM"], [], 0, GRACEFUL),
+    ]
+
+    def outcome(self, before, at_once, later, status, _):
+        command = [sys.executable, "-c", textwrap.dedent(self.PROGRAM), *before]
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env=environment(), text=True, **streams) as process:
+            guard = threading.Timer(60, process.kill)
+            guard.start()
+            lines = [process.stdout.readline()]
+            for name in at_once:
+                process.send_signal(getattr(signal, name))
+            lines.append(process.stdout.readline())
+            for name in later:
+                # What comes within a second of the first is a part of it.
+                time.sleep(1.1)
+                process.send_signal(getattr(signal, name))
+            if status == 0:
+                process.stdin.write("\n")
+                process.stdin.flush()
+            lines += process.stdout.readlines()
+            process.wait(60)
+            guard.cancel()
+        lines = [line.strip() for line in lines]
+        return process.returncode, [line for line in lines if line in self.GRACEFUL]
+
     def test_ends_by_a_signal(self):
-        code = """
-            import asyncio, asyncz, sys
-            scheduler = asyncz.AsyncIOScheduler()
-            async def job():
-                print("begun", flush=True)
-                await asyncio.sleep(float(sys.argv[1]))
-                print("ended", flush=True)
+        with concurrent.futures.ThreadPoolExecutor(len(self.TABLE)) as pool:
+            outcomes = list(pool.map(lambda row: self.outcome(*row), self.TABLE))
+        for row, outcome in zip(self.TABLE, outcomes):
+            with self.subTest(row[:3]):
+                self.assertEqual(outcome, row[3:])
+
+    def test_ends_well_where_its_terminal_goes_away(self):
+        program = """
+            import fcntl, os, sys, termios, threading, asyncz
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+            def job():
+                os.write(write, b"begun ")
+                stopping.wait()
+                # Into a terminal that is gone.
+                print("one line")
+                print("and another", file=sys.stderr)
+                os.write(write, b"ended ")
+
+            class Scheduler(asyncz.AsyncIOScheduler):
+                def shutdown(self, wait=True):
+                    stopping.set()
+                    return super().shutdown(wait)
+
+            stopping, write = threading.Event(), int(sys.argv[1])
+            scheduler = Scheduler()
             scheduler.add_job(job)
-            scheduler.add_listener(lambda event: print("stopped", flush=True), asyncz.SCHEDULER_SHUTDOWN)
-            asyncz.logging.getLogger("asyncz").addHandler(handler := asyncz.logging.StreamHandler(sys.stdout))
-            asyncz.logging.getLogger("asyncz").setLevel("INFO")
-            handler.addFilter(lambda record: "stopping" in record.getMessage())
-            handler.setFormatter(asyncz.logging.Formatter("stopping", validate=False))
+            scheduler.run()
+            print("the last")
+            os.write(write, b"after")
+        """
+        reading, writing = os.pipe()
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program), str(writing)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            pass_fds=[writing],
+            start_new_session=True,
+            env=environment(),
+        )
+        os.close(theirs)
+        os.close(writing)
+        guard = threading.Timer(60, process.kill)
+        guard.start()
+        with process, open(reading, "rb", buffering=0) as told:
+            log = [told.read(100)]
+            os.close(ours)
+            log += iter(lambda: told.read(100), b"")
+            process.wait(60)
+            guard.cancel()
+        self.assertEqual((b"".join(log), process.returncode), (b"begun ended after", 0))
+
+
+class TestProcessPoolOfAProgram(unittest.TestCase):
+    PROGRAM = """
+        import os, signal, sys, time, asyncz
+
+        SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+        if __name__ == "__mp_main__" and sys.argv[1] == "early":
+            # A process of the pool, before it has handlers.
+            for number in SIGNALS:
+                os.killpg(0, number)
+
+        def job(path):
+            print("begun", flush=True)
+            while not os.path.exists(path):
+                time.sleep(0.01)
+            print("ended", flush=True)
+
+        if __name__ == "__main__":
+            pool = asyncz.ProcessPoolExecutor(1)
+            scheduler = asyncz.AsyncIOScheduler(executors={"default": pool})
+            scheduler.add_job(job, args=["go"])
             scheduler.run()
             print("after")
-        """
-        table = [
-            (signal.SIGTERM, 1, 0, ["begun", "stopping", "ended", "stopped", "after"]),
-            (signal.SIGINT, 1, 0, ["begun", "stopping", "ended", "stopped", "after"]),
-            (signal.SIGTERM, 2, 143, ["begun", "stopping", "stopped"]),
-            (signal.SIGINT, 2, -signal.SIGINT, ["begun", "stopping", "stopped"]),
-        ]
+    """
 
-        def run(number, times, *_):
-            command = [sys.executable, "-c", textwrap.dedent(code), "0.3" if times == 1 else "60"]
-            options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-            with subprocess.Popen(command, env=environment(), **options) as process:
-                guard = threading.Timer(20, process.kill)
-                guard.start()
-                lines = [process.stdout.readline().strip()]
-                for _ in range(times):
-                    process.send_signal(number)
-                    lines.append(process.stdout.readline().strip())
-                lines += process.stdout.read().split()
-                process.wait(20)
+    def setUp(self):
+        folder = temporary_folder()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        pathlib.Path(self.folder, "main.py").write_text(textwrap.dedent(self.PROGRAM))
+
+    @contextlib.contextmanager
+    def program(self, *arguments):
+        """Run it as the leader of a group of processes."""
+        with subprocess.Popen(
+            [sys.executable, "main.py", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env=environment(),
+            start_new_session=True,
+        ) as process:
+            guard = threading.Timer(60, os.killpg, [process.pid, signal.SIGKILL])
+            guard.start()
+            try:
+                yield process
+                process.wait(60)
+            finally:
                 guard.cancel()
-            return lines, process.returncode
 
-        with concurrent.futures.ThreadPoolExecutor(len(table)) as pool:
-            ends = list(pool.map(lambda row: run(*row), table))
-        for (number, times, status, expected), end in zip(table, ends):
-            with self.subTest(number=number, times=times):
-                self.assertEqual(end, (expected, status))
+    WAITING = TestRun.WAITING + "\n"
+
+    def test_does_not_hear_signals_to_the_group(self):
+        for when, lines in (
+            ("late", ["begun\n", self.WAITING]),
+            ("early", [self.WAITING, "begun\n"]),
+        ):
+            with self.subTest(when), self.program(when) as process:
+                output = [process.stdout.readline()]
+                if when == "late":
+                    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                        os.killpg(process.pid, number)
+                # Between them, that multiprocessing has lost a process of its own to the last.
+                output += iter(process.stdout.readline, lines[1])
+                pathlib.Path(self.folder, "go").touch()
+                output += process.stdout.readlines()
+                process.wait(60)
+                known = [line for line in output if line in ("begun\n", "ended\n", "after\n")]
+                expected = [line for line in lines[:1] if line in known]
+                self.assertEqual((output[0], process.returncode), (lines[0], 0), output)
+                self.assertEqual(known, [*expected, "ended\n", "after\n"], output)
+                pathlib.Path(self.folder, "go").unlink()
+
+    def test_ends_with_a_program_that_is_killed(self):
+        with self.program("late") as process:
+            self.assertEqual(process.stdout.readline(), "begun\n")
+            process.kill()
+            # It ends when no process has it open any more.
+            self.assertNotIn("ended", process.stdout.read())
+
+
+class TestNameOfAFunctionOfAProgram(unittest.TestCase):
+    """However a program is started, its functions have the names by which others import them."""
+
+    PROGRAM = """
+        import sys
+        import asyncz
+
+        asyncz.logging.basicConfig(level="INFO", stream=sys.stdout, format="%(message)s")
+        stores = {"default": asyncz.SQLiteStore(sys.argv[1])} if sys.argv[1:] else None
+        scheduler = asyncz.AsyncIOScheduler(stores=stores)
+
+        @scheduler.scheduled_job("interval", hours=1, next_run_time="now")
+        def tick():
+            print(__name__)
+
+        if __name__ == "__main__":
+            print([job.id for job in scheduler.get_jobs()])
+    """
+
+    def setUp(self) -> None:
+        folder = temporary_folder()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def write(self, *names: str, text: str = "") -> None:
+        for name in names:
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text or textwrap.dedent(self.PROGRAM), encoding="utf-8")
+
+    def test_is_that_by_which_its_file_is_imported(self):
+        program = textwrap.dedent(self.PROGRAM)
+        self.write("app.py", "time.py", "pack/app.py", "pack/__main__.py", "pack/inner/app.py")
+        self.write("pack/__init__.py", "pack/inner/__init__.py", text="\n")
+        self.write("bad/app.py")
+        self.write("bad/__init__.py", text="raise SystemError\n")
+        self.write("alone.py", text=f"import sys; sys.path.append({str(HERE)!r})\n{program}")
+        table = [
+            (["app.py"], "app"),
+            (["-m", "app"], "app"),
+            (["-m", "pack"], "pack.__main__"),
+            (["-m", "pack.app"], "pack.app"),
+            (["pack/app.py"], "pack.app"),
+            (["pack/inner/app.py"], "pack.inner.app"),
+            # The name of another module, a package that can't be imported, a file that can't be
+            # found, and no file.
+            (["time.py"], "__main__"),
+            (["bad/app.py"], "__main__"),
+            (["-I", "alone.py"], "__main__"),
+            (["-c", program], "__main__"),
+        ]
+        # The packages are found, as by whoever imports them.
+        path = {"PYTHONPATH": f"{self.folder}{os.pathsep}{HERE}"}
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            results = list(
+                pool.map(lambda row: run_python(*row[0], cwd=self.folder, env=path), table)
+            )
+        for (command, name), done in zip(table, results):
+            with self.subTest(command[:2]):
+                self.assertEqual((done.stdout, done.stderr), (f"['{name}:tick']\n", ""))
+
+    def test_is_said_where_only_this_program_has_it(self):
+        program = textwrap.dedent(self.PROGRAM)
+        done = run_python("-c", program, "jobs", cwd=self.folder)
+        said = "'__main__:tick' is of no file that can be imported: only this program can run it\n"
+        self.assertEqual((done.stdout, done.stderr), (f"{said}['__main__:tick']\n", ""))
+
+    def test_leads_to_the_copy_of_the_file_that_was_loaded_last(self):
+        text = (
+            self.PROGRAM
+            + """
+            if sys.argv[2:]:
+                import app
+                scheduler = app.scheduler
+            scheduler.add_listener(lambda event: scheduler.shutdown(), asyncz.JOB_EXECUTED)
+            asyncz.logging.disable()
+            scheduler.run()
+        """
+        )
+        self.write("app.py", text=textwrap.dedent(text))
+        for arguments, expected in (([], "__main__"), (["both"], "app")):
+            done = run_python("app.py", f"jobs{expected}", *arguments, cwd=self.folder)
+            self.assertEqual(
+                (done.stdout, done.stderr), (f"['app:tick']\n{expected}\n", ""), arguments
+            )
+
+    def test_may_not_be_found_by_an_import_that_starts_a_scheduler(self):
+        for verb in ("start", "run"):
+            text = f"import asyncz\nscheduler = asyncz.AsyncIOScheduler()\nscheduler.{verb}()\n"
+            self.write("app.py", text=text)
+            done = run_python("-m", "asyncz", "run", "app:scheduler", cwd=self.folder)
+            error = (
+                f"RuntimeError: {verb}: not while asyncz imports the module 'app' to find a function"
+                f' or scheduler; write if __name__ == "__main__": above the line that calls {verb}()'
+            )
+            self.assertEqual((done.stdout, done.stderr.splitlines()[-1]), ("", error))
 
 
 class TestSchedulerInAProcess(unittest.TestCase):
@@ -10601,8 +11738,11 @@ class TestSchedulerInAProcess(unittest.TestCase):
         folder = temporary_folder()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
+        jobs = textwrap.dedent(cls.ENDING_JOBS)
+        pathlib.Path(cls.folder, "ending_jobs.py").write_text(jobs)
+        others = ("OPTIONS", "ENDS", "ENDING_JOBS", "BEGINNING")
         programs = {
-            name: text for name, text in vars(cls).items() if name.isupper() and name != "OPTIONS"
+            name: text for name, text in vars(cls).items() if name.isupper() and name not in others
         }
         pool = concurrent.futures.ThreadPoolExecutor(len(programs))
         cls.addClassCleanup(pool.shutdown)
@@ -10630,7 +11770,208 @@ class TestSchedulerInAProcess(unittest.TestCase):
 
     def test_does_not_keep_it_with_a_job_that_hangs(self):
         done = self.result("HANGING")
-        self.assertEqual((done.stdout, done.stderr, done.returncode), ("True\n", "", 0))
+        self.assertEqual((done.stdout, done.returncode), ("True\n", 0))
+        self.assertRegex(done.stderr, "^job .* still running, abandoned; .*\n$")
+
+    # What each job is for its store at the end of a program that does not shut down its scheduler:
+    # one that ended, by whatever, is gone, and of the others, the next scheduler tells.
+    ENDS = {
+        "thread": "RunInterruptedError",
+        "thread, recover": "executed",
+        "queued": "executed",
+        "coroutine": "gone",
+        "coroutine, recover": "executed",
+        "stubborn": "RunInterruptedError",
+        "stuck": "RunInterruptedError",
+        "process": "RunInterruptedError",
+        "closed": "RunInterruptedError",
+        "abandoned": "RunInterruptedError",
+    }
+    ENDING_JOBS = """
+        import asyncio, os, pathlib, time
+
+        seconds = float(os.environ.get("HOLD", 0))
+
+        def begun(name):
+            if seconds:
+                pathlib.Path(os.environ["MARKS"] + name).touch()
+
+        def work(name):
+            begun(name)
+            time.sleep(seconds)
+
+        async def wait(name):
+            begun(name)
+            await asyncio.sleep(seconds)
+
+        async def resist(name):
+            begun(name)
+            while seconds:
+                try:
+                    await asyncio.sleep(seconds)
+                except asyncio.CancelledError:
+                    pass
+
+        async def block(name):
+            work(name)
+    """
+    BEGINNING = """
+        import asyncio, logging, os, pathlib, sys, time, asyncz
+
+        logging.disable(logging.CRITICAL)
+        sys.path.insert(0, os.path.dirname(sys.argv[1]))
+        os.environ.update(HOLD="600", MARKS=sys.argv[1] + " begun ")
+
+        def made(kind, **options):
+            store = asyncz.SQLiteStore(f"{sys.argv[1]} store {kind}", lease=900)
+            return asyncz.AsyncIOScheduler(stores={"default": store}, **options)
+
+        def add(scheduler, id, fn, executor="default"):
+            options = {"id": id, "executor": executor, "recover": id.endswith("recover")}
+            scheduler.add_job(f"ending_jobs:{fn}", args=[id], **options)
+
+        def has_begun(id):
+            return pathlib.Path(os.environ["MARKS"] + id).exists()
+
+        def begin(scheduler, id, fn, executor="default"):
+            add(scheduler, id, fn, executor)
+            deadline = time.monotonic() + 30
+            while not has_begun(id) and time.monotonic() < deadline:
+                time.sleep(0.01)
+    """
+    ENDING = (
+        BEGINNING
+        + """
+        several = made("several", executors={"one": asyncz.ThreadPoolExecutor(1)})
+        several.start()
+        begin(several, "thread", "work", "one")
+        begin(several, "thread, recover", "work")
+        begin(several, "coroutine", "wait")
+        begin(several, "coroutine, recover", "wait")
+        begin(several, "stubborn", "resist")
+        add(several, "queued", "work", "one")
+        process = made("process", executors={"process": asyncz.ProcessPoolExecutor(1)})
+        process.start()
+        begin(process, "process", "work", "process")
+        abandoned = made("abandoned")
+        abandoned.start()
+        begin(abandoned, "abandoned", "work")
+        abandoned.shutdown(wait=False)
+
+        async def till_it_begins(id):
+            while not has_begun(id):
+                await asyncio.sleep(0.01)
+
+        loop = asyncio.new_event_loop()
+        closed = made("closed", event_loop=loop)
+        closed.start()
+        add(closed, "closed", "wait")
+        loop.run_until_complete(asyncio.wait_for(till_it_begins("closed"), 30))
+        loop.close()
+        stuck = made("stuck")
+        stuck.start()
+        begin(stuck, "stuck", "block")
+        print("ends")
+    """
+    )
+
+    def test_that_ends_gives_back_what_has_not_begun_and_leaves_no_lease(self):
+        done = self.result("ENDING")
+        self.assertEqual((done.stdout, done.returncode), ("ends\n", 0), done.stderr)
+        paths = {str(path).rpartition(" ")[2]: path for path in self.folder.glob("ENDING store *")}
+        self.assertEqual(len(paths), 5)
+        held = []
+        for path in paths.values():
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                held += db.execute("SELECT id FROM jobs WHERE until > 0").fetchall()
+        self.assertEqual(held, [])
+        heard = dict.fromkeys(self.ENDS, "gone")
+
+        def hear(event):
+            kind = type(event.exception).__name__
+            heard[event.job_id] = "executed" if event.exception is None else kind
+
+        scheduler = asyncz.AsyncIOScheduler(
+            stores={name: asyncz.SQLiteStore(path, lease=900) for name, path in paths.items()},
+            executors={"one": asyncz.ThreadPoolExecutor(1), "process": asyncz.DebugExecutor()},
+        )
+        scheduler.add_listener(hear, asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
+        sys.path.insert(0, str(self.folder))
+        self.addCleanup(sys.path.remove, str(self.folder))
+        silence(self)
+        with scheduler:
+            wait_until(lambda: heard == self.ENDS, 20)
+        self.assertEqual(heard, self.ENDS)
+
+    HANDLING = """
+        import atexit, threading, asyncz
+
+        scheduler = asyncz.AsyncIOScheduler()
+        atexit.register(scheduler.shutdown)
+        scheduler.start()
+        begun = threading.Event()
+
+        def job():
+            begun.set()
+            threading.Event().wait(0.3)
+            print("ended")
+
+        scheduler.add_job(job)
+        begun.wait()
+    """
+
+    def test_that_has_its_own_way_to_end_goes_first(self):
+        done = self.result("HANDLING")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("ended\n", "", 0))
+
+    WORKING_ON = """
+        import threading, asyncz
+
+        scheduler = asyncz.AsyncIOScheduler()
+        scheduler.start()
+
+        ran = threading.Event()
+
+        async def job():
+            print("ran")
+            ran.set()
+
+        def work():
+            # Till the main thread has ended, and what ends with it.
+            threading.main_thread().join()
+            scheduler.add_job(job)
+            ran.wait(10)
+
+        threading.Thread(target=work).start()
+    """
+
+    def test_works_on_as_long_as_a_thread_that_is_no_daemon(self):
+        done = self.result("WORKING_ON")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("ran\n", "", 0))
+
+    FORKING_AND_ENDING = (
+        BEGINNING
+        + """
+        import sqlite3, warnings
+
+        # Some Pythons warn of each fork.
+        warnings.simplefilter("ignore")
+        scheduler = made("one")
+        scheduler.start()
+        begin(scheduler, "a", "work")
+        child = os.fork()
+        if child == 0:
+            sys.exit()
+        status = os.waitpid(child, 0)[1]
+        db = sqlite3.connect(f"{sys.argv[1]} store one")
+        held = db.execute("SELECT count(*) FROM jobs WHERE until > 0").fetchall()
+        print(status, held, scheduler.running, scheduler.get_jobs())
+    """
+    )
+
+    def test_of_a_parent_is_left_alone_by_the_end_of_a_child(self):
+        done = self.result("FORKING_AND_ENDING")
+        self.assertEqual((done.stdout, done.returncode), ("0 [(1,)] True []\n", 0), done.stderr)
 
     FORKING = """
         import asyncz, os, threading, warnings
@@ -10796,6 +12137,106 @@ class TestSchedulerInAProcess(unittest.TestCase):
     def test_of_a_module_that_is_reloaded_stays_at_work(self):
         done = self.result("RELOADING")
         self.assertEqual((done.stderr, done.stdout), ("", "True\nNone True\nFalse\n"))
+
+
+class TestMachineThatIsNotLinux(unittest.TestCase):
+    PROGRAM = """
+        import asyncio, contextlib, io, os, signal, sys, threading, time
+
+        absent = {os: ("fork", "register_at_fork"), signal: ("SIGHUP", "pthread_sigmask", "SIG_BLOCK")}
+        for module, names in absent.items():
+            for name in names:
+                delattr(module, name)
+
+        def refuse(self, *arguments):
+            raise NotImplementedError
+
+        for kind in (asyncio.AbstractEventLoop, asyncio.SelectorEventLoop):
+            kind.add_signal_handler = kind.remove_signal_handler = refuse
+
+        # Clocks that tick every 16 ms.
+        fine_ns, fine = time.time_ns, time.monotonic
+        time.time_ns = lambda: fine_ns() // 16_000_000 * 16_000_000
+        time.time = lambda: time.time_ns() / 1_000_000_000
+        time.monotonic = lambda: fine() // 0.016 * 0.016
+
+        import asyncz
+
+        class Program:
+            def __init__(self):
+                self.runs, self.done = [], threading.Event()
+                self.scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+                for job in (self.plain, self.coroutine):
+                    options = {"coalesce": False, "max_instances": 100}
+                    self.scheduler.add_job(job, "interval", seconds=0.05, **options)
+
+            def plain(self):
+                self.note()
+
+            async def coroutine(self):
+                await asyncio.sleep(0.02)
+                self.note()
+
+            def note(self):
+                run = asyncz.current_run()
+                self.runs.append((run.job.name, run.scheduled_run_time))
+                if len(self.runs) == 20:
+                    self.done.set()
+
+            def interrupt(self):
+                # As Ctrl-C does.
+                self.done.wait(30)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            def check(self):
+                times = {name: sorted(at for each, at in self.runs if each == name) for name, _ in self.runs}
+                steps = [(b - a).total_seconds() for each in times.values() for a, b in zip(each, each[1:])]
+                return len(times), self.done.is_set(), set(steps)
+
+        program = Program()
+        with program.scheduler:
+            program.done.wait(30)
+        print("start", program.check())
+
+        program = Program()
+        threading.Thread(target=program.interrupt, daemon=True).start()
+        program.scheduler.run()
+        print("run", program.check(), program.scheduler.running)
+
+        program = Program()
+        print("simulate", len(asyncz.simulate(program.scheduler, "2026-01-01", "2026-01-01 00:00:01")))
+
+        program = sys.modules["program"] = Program()
+        threading.Thread(target=program.interrupt, daemon=True).start()
+        with contextlib.redirect_stderr(io.StringIO()) as log:
+            status = asyncz.main(["run", "program:scheduler"])
+        print("command run", status, program.check(), log.getvalue().count("scheduler shut down"))
+
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            status = asyncz.main(["next", "* * * * * *", "-n", "3"])
+        print("command next", status, len(printed.getvalue().splitlines()))
+
+        class Jobs:
+            pool = asyncz.ProcessPoolExecutor(1)
+
+        with asyncz.AsyncIOScheduler(executors={"default": Jobs.pool}) as scheduler:
+            job = scheduler.add_job(divmod, args=[7, 2], next_run_time=None)
+            print("process", scheduler.run_job(job.id).result(30))
+    """
+
+    def test_runs_schedules(self):
+        done = run_python("-W", "error", "-c", textwrap.dedent(self.PROGRAM), timeout=120)
+        good = "(2, True, {0.05})"
+        expected = [
+            f"start {good}",
+            f"run {good} False",
+            "simulate 40",
+            f"command run 0 {good} 1",
+            "command next 0 3",
+            "process (3, 1)",
+        ]
+        self.assertEqual(done.stdout.splitlines(), expected, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
 
 
 class TestSQLiteStoreInAFile(FaultTestCase):
@@ -11156,6 +12597,1161 @@ class TestForksOfManyThreads(SQLiteTestCase):
         self.assertEqual((done.stdout, done.stderr), ("False True\n", ""))
 
 
+@unittest.skipUnless(hasattr(os, "killpg"), "there are no process groups here")
+class ProgramTestCase(unittest.TestCase):
+    """A program as a user writes it: what it prints, how it ends, what is in its store afterwards.
+
+    A test writes files into a folder of its own and starts them. It takes place beside others of its
+    kind, which are all begun with the first: its method runs in a thread, for which the test waits
+    in its turn. Its waits end `SECONDS` after its beginning, and no process outlives it.
+    """
+
+    SECONDS = 30.0
+    AT_ONCE = 6  # most of them wait most of the time
+    selected: list[ProgramTestCase] = []
+
+    def __init__(self, name: str = "runTest") -> None:
+        super().__init__(name)
+        self.act = getattr(self, name)
+        setattr(self, name, self.wait_for_act)
+        self.selected.append(self)
+
+    def setUp(self) -> None:
+        if self in self.selected:
+            bytecode_folder()  # made once, by this thread
+            pool = concurrent.futures.ThreadPoolExecutor(self.AT_ONCE)
+            unittest.addModuleCleanup(pool.shutdown, cancel_futures=True)
+            for test in self.selected:
+                test.done = pool.submit(test.take_place)
+            self.selected.clear()
+
+    def wait_for_act(self) -> None:
+        self.done.result()
+
+    def take_place(self) -> None:
+        self.deadline = time.monotonic() + self.SECONDS
+        self.processes: list[Started] = []
+        with temporary_folder() as folder:
+            self.folder = pathlib.Path(folder)
+            try:
+                self.act()
+            except AssertionError as error:
+                said = "\n\n".join(map(str, self.processes))
+                raise self.failureException(f"{error}\n\n{said}") from None
+            finally:
+                for process in self.processes:
+                    process.end()
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+
+    def start(self, *arguments: str, **variables: str) -> Started:
+        """Start Python with arguments, and variables in its environment."""
+        process = Started(self, len(self.processes), arguments, variables)
+        self.processes.append(process)
+        return process
+
+    def wait(self, condition: Callable[[], Any], what: str) -> None:
+        """Wait until something is so, while a process is there that could make it so."""
+
+        def over() -> bool:
+            ended = all(process.process.poll() is not None for process in self.processes)
+            return bool(condition()) or ended
+
+        wait_until(over, self.deadline - time.monotonic())
+        self.assertTrue(condition(), f"not in {self.SECONDS:.0f} s: {what}")
+
+    def times(self) -> list[datetime]:
+        """Return what the processes have printed after "tick", which are scheduled times, in order."""
+        whole = "".join(process.output.rpartition("\n")[0] + "\n" for process in self.processes)
+        return sorted(map(datetime.fromisoformat, re.findall(r"^tick (.+)$", whole, re.MULTILINE)))
+
+    def wait_for_all(self, seconds: float, count: int) -> None:
+        """Wait until none is missing between the first and the last, and there are so many."""
+
+        def steps() -> set[float]:
+            times = self.times()
+            pairs = zip(times, times[1:])
+            return {(later - earlier).total_seconds() for earlier, later in pairs if times[count:]}
+
+        self.wait(lambda: steps() == {seconds}, f"all times, {seconds} s after each other")
+
+    def check_none_is_doubled(self) -> None:
+        times = self.times()
+        self.assertEqual(sorted(set(times)), times)
+
+    def jobs(self, store: asyncz.BaseStore | None = None) -> dict[str, asyncz.Job]:
+        """Return what a store has, by id; where none is given, that in the file of the program."""
+        store = store or asyncz.SQLiteStore(self.folder / "asyncz.sqlite3")
+        return {
+            job.id: job for job in asyncz.AsyncIOScheduler(stores={"default": store}).get_jobs()
+        }
+
+    def runs(self) -> dict[str, str]:
+        """Return the jobs in the file that have runs, and whether somebody holds a lease for them."""
+        with contextlib.closing(sqlite3.connect(self.folder / "asyncz.sqlite3")) as db:
+            found = db.execute("SELECT id, until FROM jobs WHERE until IS NOT NULL").fetchall()
+        return {id: "held" if until else "given back" for id, until in found}
+
+
+class Started:
+    """A process of a program, at the head of a group as those that a terminal starts."""
+
+    def __init__(
+        self,
+        test: ProgramTestCase,
+        number: int,
+        arguments: tuple[str, ...],
+        variables: dict[str, str],
+    ) -> None:
+        self.test, self.arguments = test, arguments
+        # Files, unlike pipes, never fill, and are whole when the process is gone.
+        self.paths = [test.folder / f"{number}.{stream}" for stream in ("out", "err")]
+        with self.paths[0].open("wb") as output, self.paths[1].open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                cwd=test.folder,
+                env=environment(PYTHONUNBUFFERED="1", **variables),
+                start_new_session=True,
+            )
+
+    def __str__(self) -> str:
+        return f"{self.arguments} ({self.process.poll()}) printed:\n{self.output}{self.errors}"
+
+    @property
+    def output(self) -> str:
+        return self.paths[0].read_text(encoding="utf-8")
+
+    @property
+    def errors(self) -> str:
+        return self.paths[1].read_text(encoding="utf-8")
+
+    @property
+    def complaints(self) -> list[str]:
+        """The lines of its errors, without those that only say that it, or the machine, is busy."""
+        busy = re.compile(
+            "skipped: 1 running already$|is taken over$|^waiting for [0-9]+ running job"
+        )
+        return [line for line in self.errors.splitlines() if not busy.search(line)]
+
+    @property
+    def lines(self) -> list[str]:
+        return self.output.splitlines()
+
+    def wait_for(self, text: str, count: int = 1) -> None:
+        """Wait until the process has printed a text, that often."""
+        self.test.wait(
+            lambda: self.output.count(text) >= count, f"{self.arguments} prints {text!r}"
+        )
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def send_to_group(self, number: int) -> None:
+        """Signal the process and its children, as a terminal and some supervisors do."""
+        os.killpg(self.process.pid, number)
+
+    def status(self) -> int:
+        """Wait for the end, and return the exit status, that of a signal negative."""
+        self.test.wait(lambda: self.process.poll() is not None, f"{self.arguments} ends")
+        return self.process.returncode
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.send(number)
+        return self.status()
+
+    def has_children(self) -> bool:
+        """Return whether, after the end, something is left of its group."""
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def end(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class TestProgramWithDecoratedFunctions(ProgramTestCase):
+    def test_is_a_script(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import functools
+            import asyncz
+
+            print("loaded")
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            def announced(fn):
+                @functools.wraps(fn)
+                def call():
+                    print("calling")
+                    fn()
+                return call
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def plain():
+                print("plain")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def coroutine():
+                print("coroutine")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            @announced
+            def below():
+                print("below")
+
+            @announced
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def above():
+                print("above")
+
+            def named():
+                print("named")
+
+            if __name__ == "__main__":
+                scheduler.add_job(
+                    "app:named", "interval", seconds=0.1, id="app:named", replace_existing=True
+                )
+                scheduler.run()
+            """,
+        )
+        names = ("plain", "coroutine", "below", "above", "named")
+        for start in ("first", "second"):
+            app = self.start("app.py", start)
+            for text in (*names, "calling"):
+                app.wait_for(text)
+            self.assertEqual((app.stop(), app.complaints, app.output.count("loaded")), (0, [], 1))
+            self.assertEqual(set(self.jobs()), {f"app:{name}" for name in names})
+
+    def test_is_a_script_whose_scheduler_runs_already(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import threading
+            import asyncz
+
+            stores = {"default": asyncz.SQLiteStore(), "memory": asyncz.MemoryStore()}
+            done = threading.Semaphore(0)
+
+            with asyncz.AsyncIOScheduler(stores=stores) as scheduler:
+
+                @scheduler.scheduled_job("interval", seconds=0.1)
+                def kept():
+                    print("kept")
+                    done.release()
+
+                @scheduler.scheduled_job("interval", seconds=0.1, store="memory")
+                async def forgotten():
+                    print("forgotten")
+                    done.release()
+
+                for _ in range(6):
+                    done.acquire()
+            print("end")
+            """,
+        )
+        app = self.start("app.py")
+        self.assertEqual((app.status(), app.complaints, app.lines[-1]), (0, [], "end"))
+        self.assertEqual(("kept" in app.output, "forgotten" in app.output), (True, True))
+        self.assertEqual(set(self.jobs()), {"app:kept"})
+
+    def test_is_a_package(self) -> None:
+        self.write("shop/__init__.py", "")
+        self.write(
+            "shop/schedule.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+            """,
+        )
+        self.write(
+            "shop/jobs.py",
+            """
+            from .schedule import scheduler
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def restock():
+                print("restock")
+
+            class Mail:
+                @staticmethod
+                @scheduler.scheduled_job("interval", seconds=0.1)
+                def send():
+                    print("mail")
+            """,
+        )
+        self.write(
+            "shop/__main__.py",
+            """
+            from . import jobs
+            from .schedule import scheduler
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def report():
+                print("report")
+
+            if __name__ == "__main__":
+                scheduler.run()
+            """,
+        )
+        for arguments in (["-m", "shop"], ["-m", "asyncz", "run", "shop.__main__:scheduler"]):
+            shop = self.start(*arguments)
+            for text in ("restock", "mail", "report"):
+                shop.wait_for(text)
+            self.assertEqual((shop.stop(), "ERROR" in shop.errors), (0, False), shop.errors)
+            names = {"shop.jobs:restock", "shop.jobs:Mail.send", "shop.__main__:report"}
+            self.assertEqual(set(self.jobs()), names)
+
+    def test_that_is_in_no_file_is_known_to_nobody_else(self) -> None:
+        text = """
+            import logging, asyncz
+
+            logging.basicConfig(level=logging.INFO)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def tick():
+                print("tick")
+
+            scheduler.run()
+        """
+        app = self.start("-c", textwrap.dedent(text))
+        app.wait_for("tick")
+        self.assertEqual(app.stop(), 0)
+        self.assertEqual(set(self.jobs()), {"__main__:tick"})
+        said = [line for line in app.errors.splitlines() if "only this program" in line]
+        self.assertEqual(len(said), 1, app.errors)
+
+
+class TestProgramThatIsStartedInSeveralWays(ProgramTestCase):
+    APP = """
+        import asyncz
+
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(poll_interval=0.1)})
+        print("loaded")
+
+        @scheduler.scheduled_job("interval", seconds=0.1, coalesce=False, max_instances=100)
+        async def tick():
+            print("tick", asyncz.current_run().scheduled_run_time)
+
+        if __name__ == "__main__":
+            scheduler.run()
+    """
+    WAYS = (("app.py",), ("-m", "app"), ("-m", "asyncz", "run", "app:scheduler"))
+
+    def check_one_after_the_other(self, *ways: tuple[str, ...]) -> None:
+        for way in ways:
+            app = self.start(*way)
+            app.wait_for("tick", 2)
+            if way is ways[-1]:
+                self.wait_for_all(0.1, 8)
+            self.assertEqual(app.stop(), 0)
+        self.check_none_is_doubled()
+        self.assertEqual(set(self.jobs()), {"app:tick"})
+
+    def test_one_after_the_other_has_one_job(self) -> None:
+        self.write("app.py", self.APP)
+        self.check_one_after_the_other(*self.WAYS)
+        self.assertEqual([app.lines.count("loaded") for app in self.processes], [1, 1, 1])
+
+    def test_at_once_has_one_job(self) -> None:
+        self.write("app.py", self.APP)
+        apps = [self.start(*way) for way in self.WAYS]
+        for app in apps:
+            app.wait_for("tick")
+        self.wait_for_all(0.1, 8)
+        self.assertEqual([app.stop() for app in apps], [0, 0, 0])
+        self.assertEqual([app.lines.count("loaded") for app in apps], [1, 1, 1])
+        self.check_none_is_doubled()
+        self.assertEqual(set(self.jobs()), {"app:tick"})
+
+    def test_and_imported_by_the_server_that_it_runs_has_one_job(self) -> None:
+        self.write(
+            "server.py",
+            """
+            import importlib, sys
+
+            def run(reference):
+                module, _, name = reference.partition(":")
+                getattr(importlib.import_module(module), name)()
+
+            if __name__ == "__main__":
+                run(sys.argv[1])
+            """,
+        )
+        main = """
+        main = scheduler.run
+
+        if __name__ == "__main__":
+            import server
+            server.run("app:main")
+        """
+        self.write("app.py", self.APP.partition("        if __name__")[0] + main)
+        self.check_one_after_the_other(("app.py",), ("server.py", "app:main"))
+        self.assertEqual([app.lines.count("loaded") for app in self.processes], [2, 1])
+
+    def test_has_jobs_of_its_own_where_another_on_the_same_file_has_the_same_names(self) -> None:
+        for name in ("left", "right"):
+            self.write(
+                f"{name}.py",
+                f"""
+                import asyncz
+
+                scheduler = asyncz.AsyncIOScheduler(stores={{"default": asyncz.SQLiteStore()}})
+
+                @scheduler.scheduled_job("interval", seconds=0.1)
+                def tick():
+                    print("tick of {name}")
+
+                if __name__ == "__main__":
+                    scheduler.run()
+                """,
+            )
+        both = [self.start("left.py"), self.start("right.py")]
+        for name in ("left", "right"):
+            # Either may run the jobs of both: they are found by their names.
+            self.wait(
+                lambda: sum(one.output.count(f"tick of {name}") for one in both) >= 3,
+                f"a tick of {name}",
+            )
+        self.assertEqual([one.stop() for one in both], [0, 0])
+        self.assertEqual({job.fn_ref for job in self.jobs().values()}, {"left:tick", "right:tick"})
+        self.assertEqual(set(self.jobs()), {"left:tick", "right:tick"})
+
+    def test_that_starts_itself_when_it_is_imported_is_told_how_to_write_it(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            @scheduler.scheduled_job("interval", hours=1, next_run_time="now")
+            async def tick():
+                print("tick")
+
+            scheduler.run()
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("tick")
+        self.assertEqual(app.stop(), 0)
+        self.write(
+            "other.py",
+            """
+            import asyncz
+
+            with asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()}) as scheduler:
+                for _ in range(2):
+                    try:
+                        scheduler.run_job("app:tick").result()
+                    except RuntimeError as error:
+                        print(error)
+            """,
+        )
+        other = self.start("other.py")
+        self.assertEqual(other.status(), 0)
+        hint = 'write if __name__ == "__main__": above the line that calls run()'
+        # Each time: a module whose import fails is not there the next time, either.
+        self.assertEqual((other.output.count(hint), other.output.count("tick")), (2, 0))
+        self.assertEqual(set(self.jobs()), {"app:tick"})
+
+
+class TestProgramThatStopsAndStartsAgain(ProgramTestCase):
+    def test_by_sigterm_ends_what_runs_and_misses_nothing(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            @scheduler.scheduled_job("interval", seconds=0.1, coalesce=False, max_instances=100)
+            async def measure():
+                moment = asyncz.current_run().scheduled_run_time
+                await asyncio.sleep(0.05)
+                print("tick", moment)
+
+            @scheduler.scheduled_job("interval", hours=1, next_run_time="now")
+            async def copy():
+                print("begun")
+                while scheduler.running:
+                    await asyncio.sleep(0.01)
+                print("ended")
+
+            if __name__ == "__main__":
+                scheduler.run()
+                print("stopped")
+            """,
+        )
+        for count in (3, 12):
+            app = self.start("app.py")
+            app.wait_for("begun")
+            self.wait_for_all(0.1, count)
+            self.assertEqual((app.stop(), app.complaints), (0, []))
+            self.assertRegex(app.errors, "waiting for [0-9]+ running jobs?; Ctrl-C again to leave")
+            self.assertEqual((app.output.count("ended"), app.lines[-1]), (1, "stopped"))
+        self.check_none_is_doubled()
+        self.assertEqual(set(self.jobs()), {"app:measure", "app:copy"})
+
+    def test_by_sigkill_hears_of_what_was_interrupted_and_recovers_it(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, sys, asyncz
+
+            store = asyncz.SQLiteStore(lease=1.5, poll_interval=0.1)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": store})
+
+            async def copy():
+                print("copy begins")
+                await asyncio.sleep(float(sys.argv[1]))
+
+            async def mail():
+                print("mail begins")
+                await asyncio.sleep(float(sys.argv[1]))
+                print("mail ends")
+
+            def complain(event):
+                print(event.job_id, type(event.exception).__name__)
+
+            if __name__ == "__main__":
+                scheduler.add_listener(complain, asyncz.JOB_ERROR)
+                if float(sys.argv[1]):
+                    scheduler.add_job(copy, id="copy")
+                    scheduler.add_job(mail, id="mail", recover=True)
+                scheduler.run()
+            """,
+        )
+        app = self.start("app.py", "60")
+        app.wait_for("begins", 2)
+        self.assertEqual(app.stop(signal.SIGKILL), -signal.SIGKILL)
+        self.assertEqual(self.runs(), {"copy": "held", "mail": "held"})
+        app = self.start("app.py", "0")
+        app.wait_for("copy RunInterruptedError")
+        app.wait_for("mail ends")
+        self.assertEqual((app.stop(), self.runs(), app.output.count("copy begins")), (0, {}, 0))
+
+    FORGETFUL = """
+        import asyncio, sys, threading, time, asyncz
+
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+        begun, ended = [], threading.Event()
+
+        async def upload():
+            print("upload begins")
+            begun.append("upload")
+            await asyncio.sleep(float(sys.argv[1]))
+            print("upload ends")
+            ended.set()
+
+        async def report():
+            print("report begins")
+            begun.append("report")
+            await asyncio.sleep(float(sys.argv[1]))
+    """
+
+    def check_the_next_start(self, first: Started) -> None:
+        """What was left is there at once, though the leases were for a minute."""
+        self.assertEqual(first.status(), 0)
+        self.assertEqual(self.runs(), {"upload": "given back"})
+        self.assertNotIn("never awaited", first.errors)
+        self.assertNotIn("was destroyed", first.errors)
+        self.write(
+            "next.py",
+            """
+            import app
+
+            app.scheduler.start()
+            app.ended.wait(20)
+            app.scheduler.shutdown()
+            """,
+        )
+        second = self.start("next.py", "0")
+        self.assertEqual((second.status(), second.lines), (0, ["upload begins", "upload ends"]))
+        self.assertEqual((self.jobs(), self.runs()), ({}, {}))
+
+    def test_by_its_own_end_without_a_shutdown(self) -> None:
+        main = """
+        if __name__ == "__main__":
+            scheduler.start()
+            scheduler.add_job(upload, id="upload", recover=True)
+            scheduler.add_job(report, id="report")
+            while len(begun) < 2:
+                time.sleep(0.01)
+        """
+        self.write("app.py", self.FORGETFUL + main)
+        self.check_the_next_start(self.start("app.py", "60"))
+
+    def test_by_the_end_of_asyncio_run_without_a_shutdown(self) -> None:
+        main = """
+        async def main():
+            scheduler.start()
+            scheduler.add_job(upload, id="upload", recover=True)
+            scheduler.add_job(report, id="report")
+            while len(begun) < 2:
+                await asyncio.sleep(0.01)
+
+        if __name__ == "__main__":
+            asyncio.run(main())
+            print(scheduler.running)
+        """
+        self.write("app.py", self.FORGETFUL + main)
+        app = self.start("app.py", "60")
+        self.check_the_next_start(app)
+        self.assertEqual((app.lines[-1], app.errors.count("the event loop ends")), ("False", 1))
+
+    def test_as_a_worker_that_is_reloaded_gives_its_run_to_the_next(self) -> None:
+        self.write(
+            "worker.py",
+            """
+            import asyncio, signal, sys, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(poll_interval=0.1)})
+
+            @scheduler.scheduled_job("interval", seconds=0.3, recover=True)
+            async def index():
+                print("index", asyncz.current_run().scheduled_run_time)
+                if sys.argv[1] == "old":
+                    await asyncio.sleep(60)
+
+            if __name__ == "__main__":
+                # As servers of WSGI applications end their workers.
+                signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+                print("ready")
+                scheduler.start()
+                while True:
+                    signal.pause()
+            """,
+        )
+        old = self.start("worker.py", "old")
+        old.wait_for("index")
+        new = self.start("worker.py", "new")
+        new.wait_for("ready")
+        self.assertEqual(old.stop(), 0)
+        new.wait_for(old.lines[1])
+        self.assertEqual((new.stop(), "held" in self.runs().values()), (0, False))
+
+
+class TestProcessPoolOfAScript(ProgramTestCase):  # not for PyPy, whose pools of 7.3.11 do not work
+    def test_ends_what_runs_at_ctrl_c(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import time, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(
+                stores={"default": asyncz.SQLiteStore()},
+                executors={"pool": asyncz.ProcessPoolExecutor(max_workers=1)},
+            )
+
+            @scheduler.scheduled_job("interval", hours=1, next_run_time="now", executor="pool")
+            def crunch():
+                print("begun")
+                time.sleep(0.5)
+                print("ended")
+                return 42
+
+            if __name__ == "__main__":
+                scheduler.add_listener(lambda event: print(event.return_value), asyncz.JOB_EXECUTED)
+                scheduler.run()
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("begun")
+        app.send_to_group(signal.SIGINT)
+        self.assertEqual((app.status(), app.lines), (0, ["begun", "ended", "42"]))
+        self.assertNotIn("Traceback", app.errors)
+        self.assertEqual((set(self.jobs()), self.runs()), ({"app:crunch"}, {}))
+        self.assertTrue(wait_until(lambda: not app.has_children()))
+
+
+class TestProgramWithALoopOfItsOwn(ProgramTestCase):
+    def test_is_a_script_that_runs_its_schedule(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+            left = [3, 2, 1]
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            async def countdown():
+                print(left.pop(0))
+                if not left:
+                    scheduler.shutdown()
+
+            scheduler.run()
+            print("end", scheduler.running)
+            """,
+        )
+        app = self.start("-W", "error", "app.py")
+        self.assertEqual((app.status(), app.complaints), (0, []))
+        self.assertEqual(app.lines, ["3", "2", "1", "end False"])
+
+    def test_is_an_asyncio_application(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, signal, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler()
+            visits = 0
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            async def report():
+                print("visits:", visits)
+
+            async def serve(reader, writer):
+                global visits
+                visits += 1
+                writer.write(b"hello")
+                writer.close()
+
+            async def main():
+                stop = asyncio.Event()
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+                async with await asyncio.start_server(serve, "127.0.0.1", 0) as server, scheduler:
+                    print("port:", server.sockets[0].getsockname()[1], "ready")
+                    await stop.wait()
+
+            asyncio.run(main())
+            print("closed")
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("ready")
+        address = ("127.0.0.1", int(app.lines[0].split()[1]))
+        with socket.create_connection(address, timeout=10) as visitor:
+            self.assertEqual(visitor.recv(100), b"hello")
+        app.wait_for("visits: 1")
+        self.assertEqual((app.stop(), app.complaints, app.lines[-1]), (0, [], "closed"))
+
+    def test_is_an_application_with_a_window(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import queue, threading, asyncz
+
+            class Window:  # as tkinter's, of whose main loop a thread beside it is told
+                def __init__(self):
+                    self.calls, self.shown = queue.Queue(), 0
+
+                def after(self, call, *args):
+                    self.calls.put((call, args))
+
+                def mainloop(self):
+                    while self.shown < 3:
+                        call, args = self.calls.get()
+                        call(*args)
+
+                def show(self, text):
+                    self.shown += 1
+                    print(text, "in", threading.current_thread().name)
+
+            window = Window()
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            def clock():
+                window.after(window.show, "tick")
+
+            scheduler.start()
+            window.mainloop()
+            scheduler.shutdown()
+            print(scheduler.running)
+            """,
+        )
+        app = self.start("-W", "error", "app.py")
+        expected = ["tick in MainThread"] * 3 + ["False"]
+        self.assertEqual((app.status(), app.complaints, app.lines), (0, [], expected))
+
+    def test_is_a_script_that_sleeps_until_ctrl_c(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import time, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler()
+            scheduler.add_job(print, "interval", seconds=0.05, args=["tick"])
+            scheduler.start()
+            try:
+                while True:
+                    time.sleep(1)
+            except KeyboardInterrupt:
+                scheduler.shutdown()
+                print("stopped")
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("tick", 3)
+        app.send_to_group(signal.SIGINT)
+        self.assertEqual((app.status(), app.complaints, app.lines[-1]), (0, [], "stopped"))
+
+    def test_is_a_server_with_workers(self) -> None:
+        self.write(
+            "server.py",
+            """
+            import os, signal, sys, asyncz
+
+            # Loaded before the fork, as by `gunicorn --preload`.
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore(poll_interval=0.1)})
+
+            @scheduler.scheduled_job("interval", seconds=0.1, coalesce=False, max_instances=100)
+            async def tick():
+                print(f"tick {asyncz.current_run().scheduled_run_time}\\n", end="")
+
+            def work():
+                signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+                scheduler.start()
+                os.write(1, b"ready\\n")
+                while True:
+                    signal.pause()
+
+            if __name__ == "__main__":
+                workers = []
+                for _ in range(2):
+                    workers.append(os.fork())
+                    if not workers[-1]:
+                        work()
+                signal.signal(signal.SIGTERM, lambda number, frame: [os.kill(pid, number) for pid in workers])
+                print([os.waitpid(pid, 0)[1] for pid in workers])
+            """,
+        )
+        server = self.start("server.py")
+        server.wait_for("ready", 2)
+        self.wait_for_all(0.1, 8)
+        self.assertEqual((server.stop(), server.lines[-1]), (0, "[0, 0]"))
+        self.check_none_is_doubled()
+        self.assertEqual(set(self.jobs()), {"server:tick"})
+
+    def test_keeps_what_belongs_to_a_request_out_of_jobs(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, contextvars, asyncz
+
+            user = contextvars.ContextVar("user", default="nobody")
+            scheduler = asyncz.AsyncIOScheduler()
+            done = []
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            async def clean():
+                done.append(f"clean for {user.get()}")
+
+            def mail(name):
+                done.append(f"mail to {name} for {user.get()}")
+
+            async def request(name):
+                user.set(name)
+                scheduler.add_job(mail, args=[name])
+                scheduler.run_job("app:clean")
+
+            async def main():
+                async with scheduler:
+                    await asyncio.gather(request("alice"), request("bob"))
+                    while len(set(done)) < 3 or len(done) < 8:
+                        await asyncio.sleep(0.01)
+                print(*sorted(set(done)), sep="\\n")
+
+            asyncio.run(main())
+            """,
+        )
+        app = self.start("app.py")
+        expected = ["clean for nobody", "mail to alice for nobody", "mail to bob for nobody"]
+        self.assertEqual((app.status(), app.complaints, app.lines), (0, [], expected))
+
+
+class TestProgramThatIsWrong(ProgramTestCase):
+    def test_with_a_job_that_fails_says_so_without_any_logging_set_up(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job("interval", seconds=0.05)
+            async def divide():
+                print("dividing")
+                return 1 / 0
+
+            scheduler.run()
+            """,
+        )
+        app = self.start("app.py")
+        self.wait(lambda: app.errors.count("ZeroDivisionError: division by zero") >= 2, "traceback")
+        self.assertEqual((app.stop(), "return 1 / 0" in app.errors), (0, True), app.errors)
+        self.assertIn("app:divide", app.errors)
+
+    def test_whose_decorated_function_is_gone_names_it_and_keeps_its_job(self) -> None:
+        text = """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()})
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def stays():
+                print("stays")
+        """
+        gone = """
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def goes():
+                print("goes")
+        """
+        main = """
+            if __name__ == "__main__":
+                scheduler.run()
+        """
+        self.write("app.py", text + gone + main)
+        app = self.start("app.py")
+        app.wait_for("goes")
+        self.assertEqual(app.stop(), 0)
+        self.write("app.py", text + main)
+        app = self.start("app.py")
+        app.wait_for("stays", 2)
+        self.wait(lambda: "has no 'goes'" in app.errors, "an error")
+        self.assertEqual(app.stop(), 0)
+        self.assertRegex(app.errors, "job 'app:goes' .*has no 'goes'")
+        self.assertEqual(set(self.jobs()), {"app:stays", "app:goes"})
+
+    def test_with_a_time_of_another_zone_is_told_how_late_that_is(self) -> None:
+        self.write(
+            "app.py",
+            """
+            from datetime import datetime, timedelta, timezone
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(timezone="Europe/Paris")
+            soon = datetime.now() + timedelta(minutes=10)  # of the machine, which is in Greenwich
+            with scheduler:
+                scheduler.pause()
+                scheduler.add_job(print, run_at=soon, args=["too early"], id="wrong")
+                job = scheduler.add_job(print, run_at=timedelta(minutes=10), id="right")
+                print(round((job.next_run_time - datetime.now(timezone.utc)) / timedelta(minutes=1)))
+                scheduler.add_job(
+                    print, run_at="2020-01-01", args=["again"], id="once", replace_existing=True
+                )
+            """,
+        )
+        app = self.start("app.py", TZ="UTC")
+        self.assertEqual((app.status(), app.lines), (0, ["10"]), app.errors)
+        self.assertRegex(app.errors, "job 'wrong' .* 0:50:0[0-9] ago\n")
+        self.assertRegex(app.errors, "job 'once' .* is not run")
+
+
+class TestProgramThatLooks(ProgramTestCase):
+    def test_into_a_store_and_changes_what_another_runs(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            store = asyncz.SQLiteStore(poll_interval=0.1)
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": store}, timezone="UTC")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def beat():
+                print("beat")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def report():
+                print("report")
+
+            @scheduler.scheduled_job("cron", hour=8)
+            async def clean():
+                print("clean")
+
+            if __name__ == "__main__":
+                scheduler.run()
+            """,
+        )
+        self.write(
+            "admin.py",
+            """
+            import sys, asyncz
+
+            stores = {"default": asyncz.SQLiteStore()}
+            scheduler = asyncz.AsyncIOScheduler(stores=stores, timezone="UTC")
+            for job in sorted(scheduler.get_jobs(), key=lambda job: job.id):
+                print(job.id, job.fn_ref, job.trigger)
+            scheduler.pause_job("app:report")
+            scheduler.delete_job("app:clean")
+            print(len(scheduler.get_jobs()), scheduler.get_job("app:report").next_run_time, "app" in sys.modules)
+            """,
+        )
+        app = self.start("app.py")
+        app.wait_for("report")
+        admin = self.start("admin.py")
+        expected = [
+            "app:beat app:beat interval[0:00:00.100000]",
+            "app:clean app:clean cron[hour='8']",
+            "app:report app:report interval[0:00:00.100000]",
+            "2 None False",
+        ]
+        self.assertEqual((admin.status(), admin.lines), (0, expected), admin.errors)
+        count = app.output.count("report")
+        app.wait_for("beat", app.output.count("beat") + 5)
+        self.assertEqual((app.stop(), set(self.jobs())), (0, {"app:beat", "app:report"}))
+        # One may have been on its way.
+        self.assertLessEqual(app.output.count("report"), count + 1)
+
+    def test_at_what_its_schedule_will_do(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(
+                stores={"default": asyncz.SQLiteStore()}, timezone="UTC"
+            )
+
+            @scheduler.scheduled_job("cron", day_of_week="mon-fri", hour=8)
+            async def report():
+                print("report")
+
+            if __name__ == "__main__":
+                with scheduler:
+                    print(scheduler)
+            """,
+        )
+        self.write(
+            "forecast.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(stores={"default": asyncz.SQLiteStore()}, timezone="UTC")
+            for event in asyncz.simulate(scheduler, "2101-01-01", "2101-01-09"):
+                print(f"{event.scheduled_run_time:%a %d %H:%M}", event.job_id)
+            """,
+        )
+        self.assertEqual(self.start("app.py").status(), 0)
+        before = (self.folder / "asyncz.sqlite3").read_bytes()
+        forecast = self.start("forecast.py")
+        days = ["Mon 03", "Tue 04", "Wed 05", "Thu 06", "Fri 07"]
+        expected = ["report"] * 5 + [f"{day} 08:00 app:report" for day in days]
+        self.assertEqual((forecast.status(), forecast.lines), (0, expected), forecast.errors)
+        self.assertEqual((self.folder / "asyncz.sqlite3").read_bytes(), before)
+
+    def test_at_its_scheduler(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncz
+
+            scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+            print(scheduler)
+            scheduler.add_job(print, "date", run_at="2101-01-01 08:00", id="party")
+            print(scheduler)
+            scheduler.start()
+            scheduler.add_job(print, "interval", hours=1, next_run_time=None, id="paused")
+            print(scheduler)
+            scheduler.pause()
+            print(scheduler)
+            scheduler.shutdown()
+            print(scheduler)
+            for job in scheduler.get_jobs():
+                print(job)
+            """,
+        )
+        app = self.start("app.py")
+        self.assertEqual((app.status(), app.complaints), (0, []))
+        following = "next run: 2101-01-01 08:00:00 UTC"
+        self.assertEqual(
+            app.lines,
+            [
+                "AsyncIOScheduler: stopped, 0 jobs, next run: none",
+                f"AsyncIOScheduler: stopped, 1 job, {following}",
+                f"AsyncIOScheduler: running, 2 jobs, {following}",
+                f"AsyncIOScheduler: paused, 2 jobs, {following}",
+                f"AsyncIOScheduler: stopped, 2 jobs, {following}",
+                f"party: print (date[2101-01-01 08:00:00], {following})",
+                "paused: print (interval[1:00:00], next run: paused)",
+            ],
+        )
+
+    def test_at_the_end_of_a_run_and_runs_it_again(self) -> None:
+        self.write(
+            "app.py",
+            """
+            import asyncio, asyncz
+
+            scheduler = asyncz.AsyncIOScheduler()
+            pages = iter(range(5))
+
+            @scheduler.scheduled_job("interval", hours=1, next_run_time="now")
+            def fetch():
+                return next(pages, None)
+
+            async def main():
+                ended = asyncio.Event()
+
+                def again(event):
+                    print(event.return_value)
+                    if event.return_value is None:
+                        ended.set()
+                    else:
+                        scheduler.run_job(event.job_id)
+
+                scheduler.add_listener(again, asyncz.JOB_EXECUTED)
+                async with scheduler:
+                    await ended.wait()
+
+            asyncio.run(main())
+            """,
+        )
+        app = self.start("app.py")
+        expected = ["0", "1", "2", "3", "4", "None"]
+        self.assertEqual((app.status(), app.complaints, app.lines), (0, [], expected))
+
+    def test_for_its_options_in_a_file(self) -> None:
+        self.write(
+            "app.ini",
+            """
+            [asyncz]
+            asyncz.timezone = Europe/Paris
+            asyncz.job_defaults.max_instances = 4
+            asyncz.stores.default.type = sqlite
+            asyncz.stores.default.path = asyncz.sqlite3
+            asyncz.executors.threads.type = threadpool
+            asyncz.executors.threads.max_workers = 2
+            """,
+        )
+        self.write(
+            "app.py",
+            """
+            import configparser, asyncz
+
+            parser = configparser.ConfigParser()
+            parser.read("app.ini")
+            scheduler = asyncz.AsyncIOScheduler(dict(parser["asyncz"]))
+
+            @scheduler.scheduled_job("interval", seconds=0.05, executor="threads")
+            def tick():
+                print(asyncz.current_run().job.max_instances, scheduler.timezone)
+                scheduler.shutdown()
+
+            if __name__ == "__main__":
+                scheduler.run()
+            """,
+        )
+        app = self.start("app.py")
+        self.assertEqual((app.status(), app.complaints, app.lines), (0, [], ["4 Europe/Paris"]))
+        self.assertEqual(set(self.jobs()), {"app:tick"})
+
+
 # === Servers ===
 # What needs a package or a server: the stores in Redis, Valkey and MongoDB, their clients, a server
 # that goes away; pytz. The server of Redis is the tests' own, on a free port; that of MongoDB the
@@ -11503,6 +14099,53 @@ class TestRedisStoreOfAKilledProcess(KilledProcessContract, unittest.TestCase):
         self.assertEqual(found, [(step, expected) for step, _, expected in self.STEPS])
 
 
+class DecoratorContract(ProgramTestCase):
+    """Decorated functions live in a store on a server, whichever way their program is started."""
+
+    def check(self, place: str, line: str, store: asyncz.BaseStore) -> None:
+        """Check it with a line that makes a store of the server that is at `PLACE`."""
+        self.write(
+            "app.py",
+            f"""
+            import os
+            import asyncz
+
+            {line}
+            scheduler = asyncz.AsyncIOScheduler(stores={{"default": store}})
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            def plain():
+                print("plain")
+
+            @scheduler.scheduled_job("interval", seconds=0.1)
+            async def coroutine():
+                print("coroutine")
+
+            if __name__ == "__main__":
+                scheduler.run()
+            """,
+        )
+        for way in (("app.py",), ("-m", "asyncz", "run", "app:scheduler")):
+            app = self.start(*way, PLACE=place)
+            app.wait_for("plain")
+            app.wait_for("coroutine")
+            self.assertEqual(app.stop(), 0)
+        self.assertEqual(set(self.jobs(store)), {"app:plain", "app:coroutine"})
+
+
+class TestDecoratorsOfARedisStore(DecoratorContract):
+    selected = []  # not begun by others: the server has to be there
+
+    def setUp(self):
+        self.client = package("redis").Redis(port=redis_server().port)
+        self.addCleanup(self.client.close)
+        super().setUp()
+
+    def test_work_in_a_program(self):
+        line = 'import redis; store = asyncz.RedisStore(redis.Redis(port=int(os.environ["PLACE"])), "decorators")'
+        self.check(str(redis_server().port), line, asyncz.RedisStore(self.client, "decorators"))
+
+
 class MongoDBContract(SharedStoreContract):
     client = None
 
@@ -11569,6 +14212,16 @@ if "ASYNCZ_TEST_MONGO" in os.environ:  # the URL of a server, which nothing here
     class TestMongoDBStore(MongoDBContract, VirtualTimeTestCase):
         def make_client(self):
             return package("pymongo").MongoClient(os.environ["ASYNCZ_TEST_MONGO"])
+
+    class TestDecoratorsOfAMongoDBStore(DecoratorContract):
+        def test_work_in_a_program(self):
+            line = 'import pymongo; store = asyncz.MongoDBStore(pymongo.MongoClient(os.environ["PLACE"]), "decorators")'
+            place = os.environ["ASYNCZ_TEST_MONGO"]
+            with package("pymongo").MongoClient(place) as client:
+                try:
+                    self.check(place, line, asyncz.MongoDBStore(client, "decorators"))
+                finally:
+                    client.drop_database("decorators")
 
 
 class TestUnreadableRowsOnServers(unittest.TestCase):

@@ -35,6 +35,16 @@ PACKAGES = ("pytz", "redis", "valkey", "fakeredis[lua]", "mongomock", "pymongo")
 MONGO_SERVER = "secantusdb"  # speaks MongoDB's protocol; there are wheels for 3.10 to 3.13
 MONGO_VARIABLE = "ASYNCZ_TEST_MONGO"  # tells the tests its URL
 MONGO_PYTHONS = ("3.11", "3.12", "3.13", "3.10")
+# Frameworks, each with what it is run by, on a Python for which there are wheels of all of them.
+FRAMEWORK_PYTHON = "3.12"
+FRAMEWORKS: dict[str, tuple[str, ...]] = {
+    "web": (
+        *("fastapi", "fastapi-cli", "httpx2", "starlette", "uvicorn", "uvloop"),
+        *("flask", "django", "gunicorn[gevent]"),
+    ),
+    "notebook": ("nbconvert", "ipykernel"),
+    "frozen": ("pyinstaller",),
+}
 PYODIDE = "pyodide@0.29"  # Python 3.13
 LEAST_COVERAGE = 95
 FOUR_FILES = {"asyncz.py", "test_asyncz.py", "pyproject.toml", "README.md"}
@@ -91,6 +101,10 @@ def plan(checks: Checks) -> list[Phase]:
                 Step("environment for the tools", checks.tools),
                 *(Step(f"environment for Python {v}", checks.environment, (v,)) for v in versions),
                 Step("environment for the servers", checks.servers),
+                *(
+                    Step(f"environment for frameworks, {f}", checks.framework, (f,))
+                    for f in FRAMEWORKS
+                ),
                 Step("redis-server is here", checks.program, ("redis-server", "redis-server")),
                 Step("PyPy is here", checks.program, ("pypy3", "pypy3")),
                 Step("Pyodide is here", checks.pyodide),
@@ -120,6 +134,7 @@ def plan(checks: Checks) -> list[Phase]:
         Phase(
             2,
             [
+                Step("in the frameworks it is used with", checks.frameworks),
                 Step(f"tests on Python {newest}, shuffled", checks.shuffled, (newest,)),
                 Step(f"tests on Python {oldest}, two files only", checks.two_files, (oldest,)),
                 Step("tests on PyPy", checks.pypy),
@@ -177,6 +192,10 @@ class Checks:
             raise Failure(f"there is none of the Pythons {', '.join(MONGO_PYTHONS)}")
         packages = ("redis", "pymongo", MONGO_SERVER)
         self._make_environment(there[0], self.work / "servers", *packages)
+
+    def framework(self, name: str) -> None:
+        """Make an environment for some of the frameworks."""
+        self._make_environment(FRAMEWORK_PYTHON, self.work / name, *FRAMEWORKS[name])
 
     def tools(self) -> None:
         """Make an environment for what looks at the code without running it."""
@@ -306,6 +325,14 @@ class Checks:
     def browser(self) -> Result:
         """Run jobs, a store in memory and a simulation in Pyodide, under node."""
         return Result(text=run("node", ".ci/browser.mjs", self.work / "npm/node_modules/pyodide"))
+
+    def frameworks(self) -> Result:
+        """Run the scheduler in web frameworks, a notebook and a frozen program."""
+        command = (self.python(MEASURED), "-W", "error", ".ci/frameworks.py", "-e", self.work)
+        done = attempt(*command, timeout=300)
+        passed = len(re.findall(r"^ok ", done.text, re.MULTILINE))
+        failed = len(re.findall(r"^FAILED ", done.text, re.MULTILINE))
+        return Result(passed, failed or bool(done.status), 0, done.text)
 
     # Types, lint, format.
 
