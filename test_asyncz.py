@@ -1440,6 +1440,11 @@ class TestIntervalTrigger(unittest.TestCase):
             str(trigger.get_next_trigger_time(at("2026-01-01 00:13"), at("2026-01-01 03:00"))),
             "2026-01-01 00:20:00+00:00",
         )
+        without = IntervalTrigger(minutes=10, timezone="UTC")
+        self.assertEqual(
+            without.get_next_trigger_time(at("2026-01-01 00:13"), at("2026-01-01 03:00")),
+            at("2026-01-01 00:23"),
+        )
 
     def test_is_over_after_its_end(self):
         trigger = IntervalTrigger(minutes=10, end_at="2026-01-01 00:20", timezone="UTC")
@@ -3345,6 +3350,17 @@ class TestNextRunTime(VirtualTimeTestCase):
                         )
                         await scheduler.shutdown()
 
+    async def test_from_now_stays_what_it_was_when_it_was_given(self):
+        for given, expected in (("now", "00:01:00"), (timedelta(minutes=5), "00:06:00")):
+            self.clock.set(at(self.START))
+            scheduler = self.make_scheduler()
+            job = scheduler.add_job(nothing, "cron", hour=8)
+            self.clock.set(at("2026-01-01 00:01"))
+            job.update(next_run_time=given)
+            self.clock.set(at("2026-01-01 00:02"))
+            scheduler.configure(timezone="Europe/Paris")
+            self.assertEqual(f"{job.next_run_time.astimezone(UTC):%H:%M:%S}", expected)
+
     async def test_none_adds_it_paused(self):
         runs = []
         job = self.scheduler.add_job(
@@ -3795,7 +3811,6 @@ class TestJob(VirtualTimeTestCase):
 
     async def test_has_attributes_that_only_its_methods_change(self):
         job = self.scheduler.add_job(double, "interval", minutes=1, args=[1], id="a")
-        stay = "delete the job, and add another one"
         # fmt: off
         rows = {
             "max_instances": (5, "write job.update(max_instances=...)"),
@@ -3809,8 +3824,8 @@ class TestJob(VirtualTimeTestCase):
             "kwargs": ({"secret": "b"}, "write job.update(kwargs=...)"),
             "trigger": (CronTrigger(hour=8), "write job.reschedule('interval', minutes=5), or the like"),
             "next_run_time": (None, "write job.update(next_run_time=...), or job.pause()"),
-            "id": ("b", stay),
-            "store_alias": ("b", stay),
+            "id": ("b", "delete the job, and add one with another id"),
+            "store_alias": ("b", "delete the job, and add one to another store"),
             "pending": (False, "it only tells"),
             "running": (0, "it only tells"),
             "last_run": (None, "it only tells"),
@@ -4832,8 +4847,8 @@ class StoreContract:
 
     async def test_keeps_when_a_job_was_added_and_where_its_grid_starts(self):
         """Over changes that write it anew, pauses, and a restart."""
-        minutes = {count: timedelta(minutes=count) for count in (3, 10, 20, 35)}
-        first = {"next_run_time": minutes[3], "end_at": minutes[35]}
+        minutes = {count: timedelta(minutes=count) for count in (3, 20, 30)}
+        first = {"next_run_time": minutes[3], "end_at": minutes[30]}
         self.add("often", minutes=10, jitter=0.001, **first)
         self.scheduler.add_job(note, run_at=minutes[20], args=["once"], id="once")
         trigger = self.scheduler.get_job("often").trigger
@@ -4846,7 +4861,7 @@ class StoreContract:
         self.scheduler = self.make_scheduler(stores={"default": self.store})
         self.scheduler.start()
         self.assertEqual(self.scheduler.get_job("often").trigger, trigger)
-        self.assertEqual(trigger.end_at, minutes[35])
+        self.assertEqual(trigger.end_at, minutes[30])
         await asyncio.sleep(60)
         shown = {id: self.scheduler.resume_job(id).next_run_time for id in ("often", "once")}
         self.assertEqual(
@@ -4854,7 +4869,7 @@ class StoreContract:
             {"often": "00:23:00", "once": "00:20:00"},
         )
         await asyncio.sleep(45 * 60)
-        self.assertEqual(RUNS, ["often"] * 2 + ["once"] + ["often"] * 2)
+        self.assertEqual(RUNS, ["often"] * 2 + ["once", "often"])
         self.assertEqual(self.scheduler.get_jobs(), [])
 
     async def test_keeps_jobs_over_a_restart_and_runs_what_was_missed_once(self):
@@ -5346,6 +5361,18 @@ class TestBaseStoreOfAScheduler(unittest.TestCase):
 
 
 class TestMemoryStoreThatChanges(VirtualTimeTestCase):
+    async def test_leaves_the_grids_of_jobs_that_move_to_another_as_they_are(self):
+        runs: list[str] = []
+        either = OrTrigger([IntervalTrigger(minutes=10), CronTrigger(minute=15)])
+        self.scheduler.start()
+        self.scheduler.add_job(lambda: runs.append(self.now()), either)
+        await asyncio.sleep(12 * 60)
+        await self.scheduler.shutdown()
+        self.scheduler.configure(stores={"default": asyncz.MemoryStore()})
+        self.scheduler.start()
+        await asyncio.sleep(20 * 60)
+        self.assertEqual(runs, ["00:10:00", "00:15:00", "00:20:00", "00:30:00"])
+
     async def test_lists_a_job_once_that_was_updated_at_the_same_time(self):
         store = asyncz.MemoryStore()
         scheduler = self.make_scheduler(stores={"default": store})
@@ -7218,14 +7245,31 @@ class TestReplaceExisting(VirtualTimeTestCase):
         for running in (True, False):
             with self.subTest(running=running):
                 scheduler, runs = self.make_scheduler(), []
-                if running:
-                    scheduler.start()
+                scheduler.start(paused=True)
                 options = {"id": "a", "replace_existing": True}
                 scheduler.add_job(runs.append, "cron", year=2030, args=["old"], **options)
-                scheduler.start() if not running else None
+                await scheduler.shutdown()
+                if running:
+                    scheduler.start()
                 scheduler.add_job(runs.append, run_at="2025-12-31", args=["new"], **options)
+                if not running:
+                    scheduler.start()
                 await asyncio.sleep(1)
                 self.assertEqual(runs, ["new"])
+
+    async def test_of_what_runs_again_runs_it_however_late(self):
+        runs = []
+        self.scheduler.start()
+        self.scheduler.add_job(
+            lambda: runs.append(self.now()),
+            "cron",
+            hour=8,
+            id="a",
+            replace_existing=True,
+            next_run_time="2025-12-31",
+        )
+        await asyncio.sleep(9 * 3600)
+        self.assertEqual(runs, ["00:00:00", "08:00:00"])
 
     async def test_computes_it_with_another_trigger(self):
         for running in (True, False):
