@@ -95,7 +95,7 @@ def plan(checks: Checks) -> list[Phase]:
     versions, oldest, newest = checks.versions, checks.oldest, checks.newest
     return [
         Phase(
-            2,
+            3,
             [
                 Step("Python 3.9 to 3.13 are here", checks.pythons),
                 Step("environment for the tools", checks.tools),
@@ -111,11 +111,14 @@ def plan(checks: Checks) -> list[Phase]:
             ],
             prepares=True,
         ),
+        # Half of the time, tests wait for something: three at a time keep two cores busy.
         Phase(
-            2,
+            3,
             [
                 # The longest first, so that the short ones fill what is left.
                 *(Step(f"tests on Python {v}", checks.tests, (v,)) for v in checks.longest_first()),
+                Step(f"tests on Python {oldest}, two files only", checks.two_files, (oldest,)),
+                Step(f"what is beside them, on Python {oldest}", checks.beside, (oldest,)),
                 *(Step(f"MongoDB on Python {v}", checks.mongodb, (v,)) for v in versions),
                 Step("the protocol, walked through", checks.script, ("walk.py",)),
                 Step("the walk finds planted errors", checks.script, ("walk.py", "--self-test")),
@@ -132,11 +135,10 @@ def plan(checks: Checks) -> list[Phase]:
         # Alone, since it is about time; it runs two stores at a time.
         Phase(1, [Step("no run is lost or doubled", checks.soak)]),
         Phase(
-            2,
+            3,
             [
                 Step("in the frameworks it is used with", checks.frameworks),
                 Step(f"tests on Python {newest}, shuffled", checks.shuffled, (newest,)),
-                Step(f"tests on Python {oldest}, two files only", checks.two_files, (oldest,)),
                 Step("tests on PyPy", checks.pypy),
                 Step("in the browser's Python", checks.browser),
                 Step(f"the demo on Python {oldest}", checks.newcomer, (oldest,)),
@@ -167,7 +169,8 @@ class Checks:
         return str(self.work / "tools" / "bin" / name)
 
     def longest_first(self) -> list[str]:
-        return sorted(self.versions, key=lambda version: version != MEASURED)
+        others = [version for version in self.versions if version != self.oldest]
+        return sorted(others, key=lambda version: version != MEASURED)
 
     # What is prepared.
 
@@ -243,10 +246,14 @@ class Checks:
         return result._replace(text=f"{result.text}\nASYNCZ_TEST_SEED={seed}")
 
     def two_files(self, version: str) -> Result:
-        """Run the tests in a directory that has the two files and nothing else."""
+        """Run the README's test command where its reader does: with nothing but the two files."""
         folder = self._copy("two_files", "asyncz.py", "test_asyncz.py")
         skips = {**SKIPS, **SKIPS_OF_THE_COPY}
         return self._tests(version, ["-m", "unittest", "-v"], skips, folder)
+
+    def beside(self, version: str) -> Result:
+        """Run there the tests of what is beside these two."""
+        return self._tests(version, ["-m", "unittest", "-v", "-k", "Readme", "-k", "Module"], SKIPS)
 
     def _tests(
         self, version: str, command: list[str], skips: dict[str, str], folder: Path = ROOT
