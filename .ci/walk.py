@@ -145,7 +145,7 @@ class Scheduler:
 
     # What the loop, the store's thread and the executor are to the real code.
 
-    begin = stop = is_closed = call_soon = _takes_slot = nothing
+    begin = stop = is_closed = is_running = call_soon = _takes_slot = nothing
     _waiting = ()
 
     def create_task(self, coroutine: Any) -> Task:
@@ -305,7 +305,7 @@ class Scheduler:
         self.keeper.is_used = lambda: next(looks, False) or is_used()
         try:
             won = list(self.store._claims(self.walk, None))
-            self.inbox += [("dispatch", run, ()) for run in won]
+            self.inbox += [("submit", run, ()) for run in won]
         except AsksLater:
             self.planned = record, row, True
         finally:
@@ -343,6 +343,8 @@ class Walk:
         self.options = {name: option.default for name, option in z._OPTIONS.items()}
         self.options.update(coalesce=coalesce, max_instances=limit, recover=recover, name="job")
         self.options.update(mistrigger_grace_time=None, executor="default")
+        # As a job keeps them.
+        self.options = {f"_{name}": value for name, value in self.options.items()}
         self.options.update(_call=(print, (), {}, False))
         self.schedulers = [Scheduler(self, name) for name in NAMES[:schedulers]]
 
