@@ -6223,8 +6223,10 @@ class SharedStoreContract(StoreContract):
         with self.assertWarnsRegex(
             UserWarning,
             "^serializer=pickle without secret=: whoever can write to the store can run any code here$",
-        ):
+        ) as caught:
             self.make_store(serializer=pickle)
+        # At the line that makes the store, as `make_store` does.
+        self.assertEqual(caught.filename, __file__)
         store = self.make_store(serializer=pickle, secret=b"secret")
         scheduler = self.make_scheduler(stores={"default": store})
         scheduler.start()
