@@ -12394,6 +12394,38 @@ class TestSchedulerInAProcess(unittest.TestCase):
             done = self.result(name)
             self.assertEqual((done.stderr, done.stdout), ("", "returned\n"))
 
+    ENDING_BESIDE_A_STORE_THAT_HAS_LET_GO = """
+        import logging, sys, threading, time, asyncz
+
+        class LetGo(asyncz.SQLiteStore):
+            def _detach(self):
+                super()._detach()
+                # As from Python 3.12 on, where its thread has just ended.
+                if threading.current_thread() is threading.main_thread():
+                    raise RuntimeError("can't create new thread at interpreter shutdown")
+
+        async def work():
+            begun.set()
+            time.sleep(60)  # so that no loop closes the stores
+
+        logging.disable(logging.CRITICAL)
+        begun = threading.Event()
+        scheduler = asyncz.AsyncIOScheduler(
+            stores={"first": LetGo(f"{sys.argv[1]}-first"), "default": asyncz.SQLiteStore(sys.argv[1])}
+        )
+        scheduler.start()
+        scheduler.add_job(work)
+        begun.wait()
+    """
+
+    def test_that_ends_leaves_no_lease_beside_a_store_that_has_just_let_go(self):
+        name = "ENDING_BESIDE_A_STORE_THAT_HAS_LET_GO"
+        done = self.result(name)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        with contextlib.closing(sqlite3.connect(self.folder / name)) as db:
+            held = db.execute("SELECT count(*) FROM jobs WHERE until > 0").fetchall()
+        self.assertEqual(held, [(0,)])
+
     RELOADING = """
         import asyncio, importlib, logging, time, asyncz
 
@@ -12911,6 +12943,9 @@ class ProgramTestCase(unittest.TestCase):
     def setUp(self) -> None:
         if self in self.selected:
             bytecode_folder()  # made once, by this thread
+            # A shell that runs the tests in the background has it ignored, and programs inherit that.
+            before = signal.signal(signal.SIGINT, signal.default_int_handler)
+            unittest.addModuleCleanup(signal.signal, signal.SIGINT, before)
             pool = concurrent.futures.ThreadPoolExecutor(self.AT_ONCE)
             unittest.addModuleCleanup(pool.shutdown, cancel_futures=True)
             for test in self.selected:
