@@ -47,6 +47,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import atexit
+import calendar
 import concurrent.futures
 import contextlib
 import contextvars
@@ -58,6 +59,7 @@ import importlib
 import importlib.util
 import inspect
 import io
+import itertools
 import json
 import logging
 import multiprocessing
@@ -2869,6 +2871,179 @@ class TestCronTriggerAtRandom(unittest.TestCase):
             with self.subTest(zone=zone, start=start):
                 compared += self.compare(zone, start, 1, 3 * 3600, expressions, 0)
         self.assertGreater(compared, 2000)
+
+
+# === Calendar intervals ===
+# Days are counted on the calendar, and the local time of each is found day by day, by an oracle that
+# knows no shortcut.
+
+
+class TestCalendarIntervalTrigger(VirtualTimeTestCase):
+    def runs(self, count, now="2026-01-01", **arguments):
+        trigger, moment = asyncz.CalendarIntervalTrigger(**arguments), None
+        for _ in range(count):
+            moment = trigger.get_next_trigger_time(moment, at(now))
+            if moment is None:
+                return
+            yield moment
+
+    def test_runs_on_the_days_that_are_counted(self):
+        table = [
+            ({"weeks": 2, "hour": 10, "start_at": "2026-01-05"}, "01-05 01-19 02-02 02-16"),
+            ({"days": 3, "hour": 10, "start_at": "2026-02-27"}, "02-27 03-02 03-05 03-08"),
+            ({"months": 3, "start_at": "2026-01-31"}, "01-31 07-31 10-31 01-31 07-31"),
+            ({"months": 1, "start_at": "2026-01-30"}, "01-30 03-30 04-30"),
+            ({"years": 1, "start_at": "2024-02-29"}, "02-29 02-29"),
+            ({"months": 1, "days": 1, "start_at": "2026-01-31"}, "01-31 04-01 05-02"),
+            ({"days": 10, "start_at": "2026-01-01", "end_at": "2026-01-15"}, "01-01 01-11"),
+            ({"days": 10, "hour": 8, "start_at": "2026-01-01 09:00"}, "01-11 01-21"),
+            ({"days": 7, "start_at": "2030-01-01"}, "01-01 01-08"),
+        ]
+        for arguments, expected in table:
+            with self.subTest(arguments):
+                days = expected.split()
+                count = len(days) + ("end_at" in arguments)
+                found = list(self.runs(count, timezone="UTC", **arguments))
+                self.assertEqual([f"{moment:%m-%d}" for moment in found], days)
+                self.assertEqual({moment.hour for moment in found}, {arguments.get("hour", 0)})
+        found = self.runs(2, now="2026-01-01", years=1, start_at="2024-02-29", timezone="UTC")
+        self.assertEqual([moment.year for moment in found], [2028, 2032])
+
+    def test_ends_with_the_calendar(self):
+        for arguments in (
+            {"days": 1, "start_at": "9998-12-01"},
+            {"days": 5, "months": 1, "start_at": "9997-01-31"},
+            {"years": 7, "start_at": "9990-02-28"},
+        ):
+            with self.subTest(arguments):
+                moments = list(self.runs(500, timezone="UTC", **arguments))
+                self.assertLess(len(moments), 500)
+                self.assertGreaterEqual(moments[-1].year, 9997)
+
+    def test_meets_the_clock_changes_as_cron_without_a_wildcard(self):
+        table = [
+            ("Europe/Paris", "02:30", "2026-03-28", "2026-03-29 01:00"),  # the end of the gap
+            ("Europe/Paris", "02:30", "2026-10-24", "2026-10-25 00:30"),  # the first of both
+            ("America/Sao_Paulo", "00:00", "2018-11-03", "2018-11-04 03:00"),
+            ("Pacific/Apia", "09:00", "2011-12-29", "2011-12-30 19:00"),  # the 30th was left out
+        ]
+        for zone, clock, day, expected in table:
+            with self.subTest(zone=zone, day=day):
+                hour, minute = map(int, clock.split(":"))
+                trigger = asyncz.CalendarIntervalTrigger(
+                    days=1, hour=hour, minute=minute, start_at=day, timezone=zone
+                )
+                first = trigger.get_next_trigger_time(None, at("1970-01-01"))
+                second = trigger.get_next_trigger_time(first, first)
+                self.assertEqual(second.astimezone(UTC), at(expected))
+
+    def test_runs_as_an_oracle_says_in_many_zones(self):
+        chance = random.Random(26)
+        names = """
+            Africa/Cairo Africa/Casablanca America/Asuncion America/Caracas America/Havana
+            America/New_York America/Nuuk America/Santiago America/Sao_Paulo America/St_Johns
+            Antarctica/Casey Antarctica/Troll Asia/Amman Asia/Gaza Asia/Kathmandu Asia/Kolkata
+            Asia/Pyongyang Asia/Riyadh Asia/Tehran Asia/Tokyo Atlantic/Azores Australia/Lord_Howe
+            Australia/Sydney Europe/Dublin Europe/Lisbon Europe/Moscow Europe/Paris Pacific/Apia
+            Pacific/Chatham UTC"""
+        for name in names.split():
+            zone = zoneinfo.ZoneInfo(name)
+            for _ in range(3):
+                arguments = chance.choice(
+                    [
+                        {"days": chance.randrange(1, 40)},
+                        {"weeks": chance.randrange(1, 6)},
+                        {"months": chance.randrange(1, 15)},
+                        {"years": 1, "months": chance.randrange(3)},
+                        {"months": chance.randrange(1, 3), "days": chance.randrange(1, 20)},
+                    ]
+                )
+                start = date(1970, 1, 1) + timedelta(days=chance.randrange(157_000))
+                hour, minute = chance.choice([0, 1, 2, 3, 23, 12]), chance.choice([0, 15, 30, 59])
+                trigger = asyncz.CalendarIntervalTrigger(
+                    hour=hour, minute=minute, start_at=start, timezone=name, **arguments
+                )
+                expected = list(
+                    itertools.islice(self.oracle(start, hour, minute, zone, **arguments), 25)
+                )
+                found, moment = [], None
+                for _ in expected:
+                    moment = trigger.get_next_trigger_time(moment, at("1970-01-01"))
+                    found.append(moment.astimezone(UTC))
+                with self.subTest(zone=name, start=start, **arguments):
+                    self.assertEqual(found, expected)
+                    # Asked for the run after any instant, it does not walk there from the start.
+                    for earlier, later in zip(expected, expected[1:]):
+                        middle = earlier + (later - earlier) * chance.random()
+                        after = trigger.get_next_trigger_time(middle, middle)
+                        self.assertEqual(after.astimezone(UTC), later)
+
+    def oracle(self, day, hour, minute, zone, years=0, months=0, weeks=0, days=0):
+        """Yield the runs, UTC: each day's local time is looked for minute by minute."""
+        wanted = day.day
+        while True:
+            found = self.instant(day, hour, minute, zone)
+            if found is not None:
+                yield found
+            month = day.year * 12 + day.month - 1
+            wanted = day.day
+            while True:
+                month += 12 * years + months
+                length = calendar.monthrange(month // 12, month % 12 + 1)[1]
+                if wanted <= length:
+                    break
+            day = date(month // 12, month % 12 + 1, wanted) + timedelta(days=7 * weeks + days)
+
+    def instant(self, day, hour, minute, zone):
+        wall = datetime.combine(day, datetime.min.time()).replace(hour=hour, minute=minute)
+        for fold in (0, 1):
+            moment = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+            if moment.astimezone(zone).replace(tzinfo=None, fold=0) == wall:
+                return moment
+        # It is in a gap: the first minute after that, if it is short.
+        before = wall
+        while (
+            before.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+            != before
+        ):
+            before -= timedelta(minutes=1)
+        moment = before.replace(tzinfo=zone).astimezone(UTC)
+        while moment.astimezone(zone).replace(tzinfo=None) <= wall:
+            moment += timedelta(minutes=1)
+        gap = moment.astimezone(zone).replace(tzinfo=None) - before
+        return moment if gap <= timedelta(hours=3) else None
+
+    async def test_counts_from_the_day_on_which_a_job_gets_it(self):
+        job = self.scheduler.add_job(
+            nothing, "calendarinterval", days=3, hour=10, timezone="Europe/Paris"
+        )
+        self.scheduler.start()
+        self.assertEqual(str(job.next_run_time), "2026-01-01 10:00:00+01:00")
+        await asyncio.sleep(3 * 86400)
+        self.assertEqual(str(job.next_run_time), "2026-01-04 10:00:00+01:00")
+        self.assertEqual(str(job.trigger), "calendarinterval[days=3 at 10:00:00]")
+
+    def test_says_what_is_wrong(self):
+        table = [
+            (
+                {},
+                "CalendarIntervalTrigger: the interval is 0 days; give years, months, weeks or days, as in weeks=2",
+            ),
+            (
+                {"days": 0, "hour": 5},
+                "CalendarIntervalTrigger: the interval is 0 days; give years, months, weeks or days, as in weeks=2",
+            ),
+            ({"days": -1}, "days=-1: not a whole number from 0 to 999999"),
+            ({"days": 1.5}, "days=1.5: not a whole number from 0 to 999999"),
+            ({"days": 1, "hour": 24}, "hour=24: not a whole number from 0 to 23"),
+            ({"days": 1, "minute": "5"}, "minute='5': not a whole number from 0 to 59"),
+        ]
+        for arguments, expected in table:
+            with self.subTest(arguments):
+                self.assertEqual(
+                    complaint(asyncz.CalendarIntervalTrigger, **arguments),
+                    f"ValueError: {expected}",
+                )
 
 
 # === Schedules ===
