@@ -6530,6 +6530,67 @@ class TestProcessPoolExecutor(unittest.TestCase):
             with self.assertRaises((pickle.PicklingError, AttributeError, TypeError)):
                 run(lambda: 1)
 
+    def test_ends_a_process_that_is_over_its_time_but_not_its_neighbours(self) -> None:
+        with (
+            asyncz.AsyncIOScheduler(
+                executors={"default": asyncz.ProcessPoolExecutor(2)}
+            ) as scheduler,
+            self.assertLogs("asyncz", "ERROR"),
+        ):
+
+            def run(fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
+                job = scheduler.add_job(fn, args=args, next_run_time=None, **options)
+                return scheduler.run_job(job.id)
+
+            neighbour = run(asyncio.sleep, 1.5, "slept")
+            first = run(os.getpid).result(30)
+            with self.assertRaises(asyncz.RunTimeoutError):
+                run(time.sleep, 600, timeout=0.5).result(30)
+            # Also while its process begins.
+            with self.assertRaises(asyncz.RunTimeoutError):
+                run(time.sleep, 600, timeout=0.001).result(30)
+            second = run(os.getpid).result(30)
+            self.assertNotEqual(first, second)
+            self.assertEqual(neighbour.result(30), "slept")
+
+    def test_replaces_a_process_that_died_while_it_had_nothing_to_do(self) -> None:
+        with asyncz.AsyncIOScheduler(
+            executors={"default": asyncz.ProcessPoolExecutor(1)}
+        ) as scheduler:
+            job = scheduler.add_job(os.getpid, next_run_time=None)
+            first = scheduler.run_job(job.id).result(30)
+            os.kill(first, signal.SIGKILL)
+            self.assertTrue(wait_until(lambda: not multiprocessing.active_children()))
+            self.assertNotEqual(scheduler.run_job(job.id).result(30), first)
+
+    def test_gives_errors_of_all_kinds_and_keeps_the_process(self) -> None:
+        with (
+            asyncz.AsyncIOScheduler(
+                executors={"default": asyncz.ProcessPoolExecutor(1)}
+            ) as scheduler,
+            self.assertLogs("asyncz", "ERROR"),
+        ):
+
+            def run(fn: Callable[..., Any], *args: Any) -> Any:
+                job = scheduler.add_job(fn, args=args, next_run_time=None)
+                return scheduler.run_job(job.id).result(30)
+
+            first = run(os.getpid)
+            table = [
+                (eval, ["(_ for _ in ()).throw(EOFError('own'))"], EOFError, "own"),
+                (exec, ["import sys; sys.exit(5)"], SystemExit, "5"),
+                (eval, ["lambda: 1"], TypeError, "pickle"),
+                (print, [threading.Lock()], TypeError, "pickle"),
+            ]
+            for fn, args, kind, text in table:
+                with self.subTest(args), self.assertRaisesRegex(kind, text):
+                    run(fn, *args)
+            try:
+                run(divmod, 7, 0)
+            except ZeroDivisionError as error:
+                self.assertIn("in a process:\nTraceback", str(error.__cause__))
+            self.assertEqual(run(os.getpid), first)
+
     def test_ends_its_processes_at_a_shutdown_that_does_not_wait(self) -> None:
         executor = asyncz.ProcessPoolExecutor(1)
         scheduler = asyncz.AsyncIOScheduler(executors={"default": executor})
