@@ -7896,6 +7896,15 @@ class TestTimeout(VirtualTimeTestCase):
             await asyncio.sleep(10)
         self.assertEqual([event[:2] for event in self.events], [("00:00:05", "JOB_ERROR")])
 
+    async def test_does_not_let_an_exit_end_the_loop(self):
+        async def leave():
+            sys.exit(3)
+
+        self.scheduler.add_job(leave, timeout=5)
+        with self.assertLogs("asyncz", "ERROR"):
+            await asyncio.sleep(1)
+        self.assertEqual(self.events, [("00:00:00", "JOB_ERROR", "3")])
+
     async def test_is_what_run_job_raises(self):
         job = self.scheduler.add_job(asyncio.sleep, args=[100], timeout=5, next_run_time=None)
         with (
