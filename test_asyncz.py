@@ -47,6 +47,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import atexit
+import calendar
 import concurrent.futures
 import contextlib
 import contextvars
@@ -3013,6 +3014,179 @@ class TestCronTriggerAtRandom(unittest.TestCase):
         self.assertGreater(compared, 2000)
 
 
+# === Calendar intervals ===
+# Days are counted on the calendar, and the local time of each is found day by day, by an oracle that
+# knows no shortcut.
+
+
+class TestCalendarIntervalTrigger(VirtualTimeTestCase):
+    def runs(self, count, now="2026-01-01", **arguments):
+        trigger, moment = asyncz.CalendarIntervalTrigger(**arguments), None
+        for _ in range(count):
+            moment = trigger.get_next_trigger_time(moment, at(now))
+            if moment is None:
+                return
+            yield moment
+
+    def test_runs_on_the_days_that_are_counted(self):
+        table = [
+            ({"weeks": 2, "hour": 10, "start_at": "2026-01-05"}, "01-05 01-19 02-02 02-16"),
+            ({"days": 3, "hour": 10, "start_at": "2026-02-27"}, "02-27 03-02 03-05 03-08"),
+            ({"months": 3, "start_at": "2026-01-31"}, "01-31 07-31 10-31 01-31 07-31"),
+            ({"months": 1, "start_at": "2026-01-30"}, "01-30 03-30 04-30"),
+            ({"years": 1, "start_at": "2024-02-29"}, "02-29 02-29"),
+            ({"months": 1, "days": 1, "start_at": "2026-01-31"}, "01-31 04-01 05-02"),
+            ({"days": 10, "start_at": "2026-01-01", "end_at": "2026-01-15"}, "01-01 01-11"),
+            ({"days": 10, "hour": 8, "start_at": "2026-01-01 09:00"}, "01-11 01-21"),
+            ({"days": 7, "start_at": "2030-01-01"}, "01-01 01-08"),
+        ]
+        for arguments, expected in table:
+            with self.subTest(arguments):
+                days = expected.split()
+                count = len(days) + ("end_at" in arguments)
+                found = list(self.runs(count, timezone="UTC", **arguments))
+                self.assertEqual([f"{moment:%m-%d}" for moment in found], days)
+                self.assertEqual({moment.hour for moment in found}, {arguments.get("hour", 0)})
+        found = self.runs(2, now="2026-01-01", years=1, start_at="2024-02-29", timezone="UTC")
+        self.assertEqual([moment.year for moment in found], [2028, 2032])
+
+    def test_ends_with_the_calendar(self):
+        for arguments in (
+            {"days": 1, "start_at": "9998-12-01"},
+            {"days": 5, "months": 1, "start_at": "9997-01-31"},
+            {"years": 7, "start_at": "9990-02-28"},
+        ):
+            with self.subTest(arguments):
+                moments = list(self.runs(500, timezone="UTC", **arguments))
+                self.assertLess(len(moments), 500)
+                self.assertGreaterEqual(moments[-1].year, 9997)
+
+    def test_meets_the_clock_changes_as_cron_without_a_wildcard(self):
+        table = [
+            ("Europe/Paris", "02:30", "2026-03-28", "2026-03-29 01:00"),  # the end of the gap
+            ("Europe/Paris", "02:30", "2026-10-24", "2026-10-25 00:30"),  # the first of both
+            ("America/Sao_Paulo", "00:00", "2018-11-03", "2018-11-04 03:00"),
+            ("Pacific/Apia", "09:00", "2011-12-29", "2011-12-30 19:00"),  # the 30th was left out
+        ]
+        for zone, clock, day, expected in table:
+            with self.subTest(zone=zone, day=day):
+                hour, minute = map(int, clock.split(":"))
+                trigger = asyncz.CalendarIntervalTrigger(
+                    days=1, hour=hour, minute=minute, start_at=day, timezone=zone
+                )
+                first = trigger.get_next_trigger_time(None, at("1970-01-01"))
+                second = trigger.get_next_trigger_time(first, first)
+                self.assertEqual(second.astimezone(UTC), at(expected))
+
+    def test_runs_as_an_oracle_says_in_many_zones(self):
+        chance = random.Random(26)
+        names = """
+            Africa/Cairo Africa/Casablanca America/Asuncion America/Caracas America/Havana
+            America/New_York America/Nuuk America/Santiago America/Sao_Paulo America/St_Johns
+            Antarctica/Casey Antarctica/Troll Asia/Amman Asia/Gaza Asia/Kathmandu Asia/Kolkata
+            Asia/Pyongyang Asia/Riyadh Asia/Tehran Asia/Tokyo Atlantic/Azores Australia/Lord_Howe
+            Australia/Sydney Europe/Dublin Europe/Lisbon Europe/Moscow Europe/Paris Pacific/Apia
+            Pacific/Chatham UTC"""
+        for name in names.split():
+            zone = zoneinfo.ZoneInfo(name)
+            for _ in range(3):
+                arguments = chance.choice(
+                    [
+                        {"days": chance.randrange(1, 40)},
+                        {"weeks": chance.randrange(1, 6)},
+                        {"months": chance.randrange(1, 15)},
+                        {"years": 1, "months": chance.randrange(3)},
+                        {"months": chance.randrange(1, 3), "days": chance.randrange(1, 20)},
+                    ]
+                )
+                start = date(1970, 1, 1) + timedelta(days=chance.randrange(157_000))
+                hour, minute = chance.choice([0, 1, 2, 3, 23, 12]), chance.choice([0, 15, 30, 59])
+                trigger = asyncz.CalendarIntervalTrigger(
+                    hour=hour, minute=minute, start_at=start, timezone=name, **arguments
+                )
+                expected = list(
+                    itertools.islice(self.oracle(start, hour, minute, zone, **arguments), 25)
+                )
+                found, moment = [], None
+                for _ in expected:
+                    moment = trigger.get_next_trigger_time(moment, at("1970-01-01"))
+                    found.append(moment.astimezone(UTC))
+                with self.subTest(zone=name, start=start, **arguments):
+                    self.assertEqual(found, expected)
+                    # Asked for the run after any instant, it does not walk there from the start.
+                    for earlier, later in zip(expected, expected[1:]):
+                        middle = earlier + (later - earlier) * chance.random()
+                        after = trigger.get_next_trigger_time(middle, middle)
+                        self.assertEqual(after.astimezone(UTC), later)
+
+    def oracle(self, day, hour, minute, zone, years=0, months=0, weeks=0, days=0):
+        """Yield the runs, UTC: each day's local time is looked for minute by minute."""
+        wanted = day.day
+        while True:
+            found = self.instant(day, hour, minute, zone)
+            if found is not None:
+                yield found
+            month = day.year * 12 + day.month - 1
+            wanted = day.day
+            while True:
+                month += 12 * years + months
+                length = calendar.monthrange(month // 12, month % 12 + 1)[1]
+                if wanted <= length:
+                    break
+            day = date(month // 12, month % 12 + 1, wanted) + timedelta(days=7 * weeks + days)
+
+    def instant(self, day, hour, minute, zone):
+        wall = datetime.combine(day, datetime.min.time()).replace(hour=hour, minute=minute)
+        for fold in (0, 1):
+            moment = wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
+            if moment.astimezone(zone).replace(tzinfo=None, fold=0) == wall:
+                return moment
+        # It is in a gap: the first minute after that, if it is short.
+        before = wall
+        while (
+            before.replace(tzinfo=zone).astimezone(UTC).astimezone(zone).replace(tzinfo=None)
+            != before
+        ):
+            before -= timedelta(minutes=1)
+        moment = before.replace(tzinfo=zone).astimezone(UTC)
+        while moment.astimezone(zone).replace(tzinfo=None) <= wall:
+            moment += timedelta(minutes=1)
+        gap = moment.astimezone(zone).replace(tzinfo=None) - before
+        return moment if gap <= timedelta(hours=3) else None
+
+    async def test_counts_from_the_day_on_which_a_job_gets_it(self):
+        job = self.scheduler.add_job(
+            nothing, "calendarinterval", days=3, hour=10, timezone="Europe/Paris"
+        )
+        self.scheduler.start()
+        self.assertEqual(str(job.next_run_time), "2026-01-01 10:00:00+01:00")
+        await asyncio.sleep(3 * 86400)
+        self.assertEqual(str(job.next_run_time), "2026-01-04 10:00:00+01:00")
+        self.assertEqual(str(job.trigger), "calendarinterval[days=3 at 10:00:00]")
+
+    def test_says_what_is_wrong(self):
+        table = [
+            (
+                {},
+                "CalendarIntervalTrigger: the interval is 0 days; give years, months, weeks or days, as in weeks=2",
+            ),
+            (
+                {"days": 0, "hour": 5},
+                "CalendarIntervalTrigger: the interval is 0 days; give years, months, weeks or days, as in weeks=2",
+            ),
+            ({"days": -1}, "days=-1: not a whole number from 0 to 999999"),
+            ({"days": 1.5}, "days=1.5: not a whole number from 0 to 999999"),
+            ({"days": 1, "hour": 24}, "hour=24: not a whole number from 0 to 23"),
+            ({"days": 1, "minute": "5"}, "minute='5': not a whole number from 0 to 59"),
+        ]
+        for arguments, expected in table:
+            with self.subTest(arguments):
+                self.assertEqual(
+                    complaint(asyncz.CalendarIntervalTrigger, **arguments),
+                    f"ValueError: {expected}",
+                )
+
+
 # === Schedules ===
 # What a job makes of its trigger: the zone and the grid of its scheduler, its first run, its end.
 
@@ -4424,7 +4598,7 @@ class TestRecordOfAJob(unittest.TestCase):
         )
 
     def test_that_is_hostile_runs_nothing(self):
-        job = self.scheduler.add_job(print, "interval", hours=1, id="a")
+        job = self.scheduler.add_job(print, "interval", hours=1, id="a", coalesce=False)
         good = self.codec.encode(job)
         # fmt: off
         table = [
@@ -4437,9 +4611,9 @@ class TestRecordOfAJob(unittest.TestCase):
             (good.replace('"seconds": 3600', '"secnods": 1'), "TypeError"),
             (good.replace('"args": []', '"args": [{"$object": "os:system"}]'), "the tag '$object' is not known"),
             (good.replace('"args": []', '"args": ' + "[" * 100_000), "nested too deeply|JSONDecodeError|RecursionError"),
-            (good.replace('"coalesce": true', '"coalesce": 5'), "TypeError: coalesce=5"),
-            (good.replace('"coalesce": true, ', ""), "fields that are missing, or not known to this version: 'coalesce'"),
-            (good.replace('"coalesce": true', '"coalesce": true, "shell": "rm"'), "not known to this version: 'shell'"),
+            (good.replace('"coalesce": false', '"coalesce": 5'), "TypeError: coalesce=5"),
+            (good.replace('"name": "print", ', ""), "fields that are missing, or not known to this version: 'name'"),
+            (good.replace('"coalesce": false', '"shell": "rm"'), "not known to this version: 'shell'"),
             ("0" * 64 + " " + good, "it is signed, and this store has no secret"),
         ]
         # fmt: on
@@ -4939,6 +5113,51 @@ class StoreContract:
         )
         self.assertEqual(self.scheduler.get_job("a").running, 1)
 
+    async def test_queues_a_run_until_one_has_ended(self):
+        begun = []
+
+        async def work():
+            begun.append((self.now(), asyncz.current_run().scheduled_run_time))
+            await asyncio.sleep(150)
+
+        HOOKS["work"] = work
+        skipped = []
+        self.scheduler.add_listener(skipped.append, asyncz.JOB_MAX_INSTANCES)
+        for coalesce in (True, False):
+            with self.subTest(coalesce=coalesce):
+                begun.clear()
+                start = self.clock.now()
+                job = self.scheduler.add_job(
+                    act,
+                    "interval",
+                    minutes=1,
+                    args=["work"],
+                    id="a",
+                    overlap="queue",
+                    coalesce=coalesce,
+                )
+                await asyncio.sleep(370)
+                # Due each minute. The second, due after 2 minutes, waits for 90 s more, and is then
+                # of the third; and so on.
+                expected = [
+                    (start + timedelta(seconds=60 + 150 * n), start + timedelta(minutes=m))
+                    for n, m in enumerate((1, 3, 6))
+                ]
+                shown = [(f"{moment:%H:%M:%S}", due) for moment, due in expected]
+                self.assertEqual(begun, shown)
+                self.assertEqual((job.running, skipped), (1, []))
+                self.scheduler.delete_job("a")
+                await asyncio.sleep(300)
+
+    async def test_keeps_what_a_job_was_given_for_its_runs(self):
+        options = {"timeout": 5.0, "retries": 2, "retry_delay": 3.0, "overlap": "queue"}
+        self.add("a", **options)
+        job = self.scheduler.get_job("a")
+        self.assertEqual({name: getattr(job, name) for name in options}, options)
+        self.scheduler.update_job("a", timeout=None, retries=0)
+        job = self.scheduler.get_job("a")
+        self.assertEqual((job.timeout, job.retries, job.overlap), (None, 0, "queue"))
+
     async def test_knows_a_run(self):
         infos = []
 
@@ -4968,14 +5187,17 @@ class StoreContract:
         if self.KEEPS_LAST_RUN:
             self.assertEqual(
                 self.scheduler.get_job("a").last_run,
-                asyncz.RunInfo(first, first, first, "executed", None, 1),
+                asyncz.RunInfo(first, first, first, "executed", None, 1, "a", "default"),
             )
         with self.assertLogs("asyncz", "ERROR"):
             await asyncio.sleep(60)
         if self.KEEPS_LAST_RUN:
             info = self.scheduler.get_job("a").last_run
             self.assertEqual(
-                info, asyncz.RunInfo(second, second, second, "error", "ValueError: on purpose", 1)
+                info,
+                asyncz.RunInfo(
+                    second, second, second, "error", "ValueError: on purpose", 1, "a", "default"
+                ),
             )
         self.assertEqual(self.scheduler.get_job("a").running, 0)
         self.scheduler.pause()
@@ -6322,7 +6544,7 @@ class TestSQLiteStore(SharedStoreContract, VirtualTimeTestCase):
         )
 
     async def test_is_a_file_that_a_person_can_read(self):
-        self.add("a")
+        self.add("a", max_instances=2)
         with contextlib.closing(
             sqlite3.connect(pathlib.Path(self.folder.name, "jobs.sqlite3"))
         ) as connection:
@@ -6341,10 +6563,7 @@ class TestSQLiteStore(SharedStoreContract, VirtualTimeTestCase):
                 "added": us(at(self.START)),
                 "name": "note",
                 "executor": "default",
-                "coalesce": True,
-                "max_instances": 1,
-                "mistrigger_grace_time": None,
-                "recover": False,
+                "max_instances": 2,
             },
         )
 
@@ -6738,6 +6957,67 @@ class TestProcessPoolExecutor(unittest.TestCase):
                 job = scheduler.add_job(fn, args=args, next_run_time=None)
                 self.assertEqual(scheduler.run_job(job.id).result(30), expected)
 
+    def test_ends_a_process_that_is_over_its_time_but_not_its_neighbours(self) -> None:
+        with (
+            asyncz.AsyncIOScheduler(
+                executors={"default": asyncz.ProcessPoolExecutor(2)}
+            ) as scheduler,
+            self.assertLogs("asyncz", "ERROR"),
+        ):
+
+            def run(fn: Callable[..., Any], *args: Any, **options: Any) -> Any:
+                job = scheduler.add_job(fn, args=args, next_run_time=None, **options)
+                return scheduler.run_job(job.id)
+
+            neighbour = run(asyncio.sleep, 1.5, "slept")
+            first = run(os.getpid).result(30)
+            with self.assertRaises(asyncz.RunTimeoutError):
+                run(time.sleep, 600, timeout=0.5).result(30)
+            # Also while its process begins.
+            with self.assertRaises(asyncz.RunTimeoutError):
+                run(time.sleep, 600, timeout=0.001).result(30)
+            second = run(os.getpid).result(30)
+            self.assertNotEqual(first, second)
+            self.assertEqual(neighbour.result(30), "slept")
+
+    def test_replaces_a_process_that_died_while_it_had_nothing_to_do(self) -> None:
+        with asyncz.AsyncIOScheduler(
+            executors={"default": asyncz.ProcessPoolExecutor(1)}
+        ) as scheduler:
+            job = scheduler.add_job(os.getpid, next_run_time=None)
+            first = scheduler.run_job(job.id).result(30)
+            os.kill(first, signal.SIGKILL)
+            self.assertTrue(wait_until(lambda: not multiprocessing.active_children()))
+            self.assertNotEqual(scheduler.run_job(job.id).result(30), first)
+
+    def test_gives_errors_of_all_kinds_and_keeps_the_process(self) -> None:
+        with (
+            asyncz.AsyncIOScheduler(
+                executors={"default": asyncz.ProcessPoolExecutor(1)}
+            ) as scheduler,
+            self.assertLogs("asyncz", "ERROR"),
+        ):
+
+            def run(fn: Callable[..., Any], *args: Any) -> Any:
+                job = scheduler.add_job(fn, args=args, next_run_time=None)
+                return scheduler.run_job(job.id).result(30)
+
+            first = run(os.getpid)
+            table = [
+                (eval, ["(_ for _ in ()).throw(EOFError('own'))"], EOFError, "own"),
+                (exec, ["import sys; sys.exit(5)"], SystemExit, "5"),
+                (eval, ["lambda: 1"], TypeError, "pickle"),
+                (print, [threading.Lock()], TypeError, "pickle"),
+            ]
+            for fn, args, kind, text in table:
+                with self.subTest(args), self.assertRaisesRegex(kind, text):
+                    run(fn, *args)
+            try:
+                run(divmod, 7, 0)
+            except ZeroDivisionError as error:
+                self.assertIn("in a process:\nTraceback", str(error.__cause__))
+            self.assertEqual(run(os.getpid), first)
+
     def test_ends_its_processes_at_a_shutdown_that_does_not_wait(self) -> None:
         executor = asyncz.ProcessPoolExecutor(1)
         scheduler = asyncz.AsyncIOScheduler(executors={"default": executor})
@@ -6910,7 +7190,7 @@ class TestConfigure(VirtualTimeTestCase):
                 self.assertEqual(said[: len(expected)], expected)
 
     def test_says_what_is_wrong_and_what_there_is(self) -> None:
-        options = "asyncz.event_loop, asyncz.executors, asyncz.job_defaults, asyncz.logger, asyncz.store_retry_interval, asyncz.stores, asyncz.timezone"
+        options = "asyncz.event_loop, asyncz.executors, asyncz.history_size, asyncz.job_defaults, asyncz.logger, asyncz.store_retry_interval, asyncz.stores, asyncz.timezone"
         cases: list[tuple[Callable[[], object], str]] = [
             (
                 lambda: asyncz.AsyncIOScheduler({"asyncz.timezon": "UTC"}),
@@ -8183,6 +8463,333 @@ class TestLogOfARun(VirtualTimeTestCase):
         )
 
 
+class TestTimeout(VirtualTimeTestCase):
+    async def asyncSetUp(self):
+        await super().asyncSetUp()
+        self.events = []
+        self.scheduler.add_listener(
+            lambda event: self.events.append(
+                (self.now(), code_name(event.code), str(event.exception or event.return_value))
+            ),
+            asyncz.JOB_EXECUTED | asyncz.JOB_ERROR,
+        )
+        self.scheduler.start()
+
+    async def test_ends_a_coroutine(self):
+        cleaned = []
+
+        async def slow():
+            try:
+                await asyncio.sleep(100)
+            finally:
+                await asyncio.sleep(1)
+                cleaned.append(self.now())
+
+        job = self.scheduler.add_job(slow, "interval", minutes=10, timeout=5, id="a")
+        await asyncio.sleep(604)
+        self.assertEqual(job.running, 1)
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            await asyncio.sleep(3)
+        text = "job 'a': its run took longer than its timeout of 5 seconds"
+        self.assertEqual(self.events, [("00:10:06", "JOB_ERROR", text)])
+        self.assertEqual((cleaned, job.running), (["00:10:06"], 0))
+        self.assertEqual(job.last_run.error, f"RunTimeoutError: {text}")
+        self.assertEqual(job.next_run_time, at("2026-01-01 00:20"))
+        self.assertEqual(len(logs.records), 1)
+
+    async def test_lets_what_is_in_time_be(self):
+        async def quick(seconds):
+            await asyncio.sleep(seconds)
+            if seconds == 3:
+                raise TimeoutError("its own")
+            return seconds
+
+        for seconds in (0, 2, 3):
+            self.scheduler.add_job(quick, args=[seconds], timeout=5)
+        with self.assertLogs("asyncz", "ERROR"):
+            await asyncio.sleep(10)
+        self.assertEqual(
+            self.events,
+            [
+                ("00:00:00", "JOB_EXECUTED", "0"),
+                ("00:00:02", "JOB_EXECUTED", "2"),
+                ("00:00:03", "JOB_ERROR", "its own"),
+            ],
+        )
+
+    async def test_is_not_what_a_coroutine_returns_that_will_not_be_cancelled(self):
+        async def stubborn():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(100)
+            return "late"
+
+        self.scheduler.add_job(stubborn, timeout=5)
+        with self.assertLogs("asyncz", "ERROR"):
+            await asyncio.sleep(10)
+        self.assertEqual([event[:2] for event in self.events], [("00:00:05", "JOB_ERROR")])
+
+    async def test_does_not_let_an_exit_end_the_loop(self):
+        async def leave():
+            sys.exit(3)
+
+        self.scheduler.add_job(leave, timeout=5)
+        with self.assertLogs("asyncz", "ERROR"):
+            await asyncio.sleep(1)
+        self.assertEqual(self.events, [("00:00:00", "JOB_ERROR", "3")])
+
+    async def test_is_what_run_job_raises(self):
+        job = self.scheduler.add_job(asyncio.sleep, args=[100], timeout=5, next_run_time=None)
+        with (
+            self.assertLogs("asyncz", "ERROR"),
+            self.assertRaises(asyncz.RunTimeoutError) as caught,
+        ):
+            await self.scheduler.run_job(job.id)
+        self.assertIsInstance(caught.exception, TimeoutError)
+
+    async def test_of_a_run_that_is_cancelled_is_over(self):
+        job = self.scheduler.add_job(asyncio.sleep, args=[100], timeout=50)
+        await asyncio.sleep(1)
+        self.assertEqual(job.cancel_runs(), 1)
+        await asyncio.sleep(100)
+        self.assertEqual([event[:2] for event in self.events], [("00:00:01", "JOB_ERROR")])
+
+
+class TestTimeoutInAThread(unittest.TestCase):
+    def test_frees_the_slot_of_the_job_but_not_the_thread(self):
+        go, events = threading.Event(), []
+        self.addCleanup(go.set)
+        for executor in (asyncz.AsyncIOExecutor(), asyncz.ThreadPoolExecutor(1)):
+            executor._slots = executor._max_workers = 1
+            go.clear()
+            events.clear()
+            with self.subTest(executor=type(executor).__name__), self.assertLogs("asyncz", "ERROR"):
+                scheduler = asyncz.AsyncIOScheduler(executors={"default": executor})
+                scheduler.add_listener(events.append, asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
+                scheduler.start()
+                stuck = scheduler.add_job(
+                    lambda: go.wait(20), "interval", hours=1, next_run_time="now", timeout=0.1
+                )
+                self.assertTrue(wait_until(lambda: events))
+                self.assertEqual(
+                    (type(events[0].exception), stuck.running), (asyncz.RunTimeoutError, 0)
+                )
+                # It waits for the thread, and its own time only begins then.
+                other = scheduler.add_job(lambda: "ran", timeout=0.2, id="other")
+                self.assertTrue(wait_until(lambda: other.running))
+                time.sleep(0.3)
+                self.assertEqual(len(events), 1)
+                go.set()
+                self.assertTrue(wait_until(lambda: len(events) == 2))
+                # What the stuck one returned late is not told of.
+                self.assertEqual((events[1].job_id, events[1].return_value), ("other", "ran"))
+                scheduler.shutdown()
+                self.assertEqual(len(events), 2)
+
+
+class TestRetries(VirtualTimeTestCase):
+    async def asyncSetUp(self):
+        await super().asyncSetUp()
+        self.events, self.calls = [], []
+        self.scheduler.add_listener(
+            lambda event: self.events.append(
+                (self.now(), code_name(event.code), event.attempt, event.final)
+            ),
+            asyncz.JOB_EXECUTED | asyncz.JOB_ERROR,
+        )
+        self.scheduler.start()
+
+    async def flaky(self, failures):
+        self.calls.append((self.now(), asyncz.current_run().attempt))
+        if len(self.calls) <= failures:
+            raise OSError("not there")
+        return "done"
+
+    async def test_are_made_after_longer_and_longer_times_until_one_is_well(self):
+        job = self.scheduler.add_job(
+            self.flaky,
+            "interval",
+            hours=1,
+            next_run_time="now",
+            args=[2],
+            retries=5,
+            retry_delay=10,
+        )
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            await asyncio.sleep(100)
+        self.assertEqual(
+            self.events,
+            [
+                ("00:00:00", "JOB_ERROR", 1, False),
+                ("00:00:10", "JOB_ERROR", 2, False),
+                ("00:00:30", "JOB_EXECUTED", 3, True),
+            ],
+        )
+        self.assertEqual(self.calls, [("00:00:00", 1), ("00:00:10", 2), ("00:00:30", 3)])
+        self.assertEqual((job.last_run.outcome, job.last_run.attempt), ("executed", 3))
+        self.assertRegex(
+            logs.records[0].getMessage(), "raised; it is tried again in 10 s, for attempt 2$"
+        )
+
+    async def test_end_with_the_last_error(self):
+        job = self.scheduler.add_job(self.flaky, args=[9], retries=2, next_run_time=None)
+        with self.assertLogs("asyncz", "ERROR") as logs:
+            future = self.scheduler.run_job(job.id)
+            await asyncio.sleep(2)
+            self.assertEqual((future.done(), job.running), (False, 1))
+            with self.assertRaises(OSError):
+                await future
+        self.assertEqual(
+            self.events,
+            [
+                ("00:00:00", "JOB_ERROR", 1, False),
+                ("00:00:01", "JOB_ERROR", 2, False),
+                ("00:00:03", "JOB_ERROR", 3, True),
+            ],
+        )
+        self.assertEqual((len(logs.records), job.running), (3, 0))
+
+    async def test_are_given_up_by_a_shutdown(self):
+        for wait in (True, False):
+            with self.subTest(wait=wait):
+                self.calls.clear()
+                self.events.clear()
+                self.scheduler.add_job(self.flaky, args=[9], retries=3, retry_delay=600)
+                with self.assertLogs("asyncz", "ERROR"):
+                    await asyncio.sleep(1)
+                    before = self.now()
+                    await self.scheduler.shutdown(wait)
+                self.assertEqual((self.now(), len(self.calls)), (before, 1))
+                self.assertEqual([event[1:] for event in self.events][-1], ("JOB_ERROR", 1, True))
+                self.scheduler.start()
+
+    async def test_are_given_up_when_the_run_is_cancelled(self):
+        job = self.scheduler.add_job(
+            self.flaky,
+            "interval",
+            hours=1,
+            next_run_time="now",
+            args=[9],
+            retries=3,
+            retry_delay=600,
+        )
+        with self.assertLogs("asyncz", "INFO"):
+            await asyncio.sleep(1)
+            self.assertEqual((job.running, job.cancel_runs()), (1, 1))
+            await asyncio.sleep(1)
+        self.assertEqual(
+            (job.running, job.last_run.error, len(self.calls)), (0, "CancelledError", 1)
+        )
+
+    async def test_hold_one_instance_all_the_while(self):
+        skipped = []
+        self.scheduler.add_listener(skipped.append, asyncz.JOB_MAX_INSTANCES)
+        self.scheduler.add_job(
+            self.flaky, "interval", minutes=1, args=[1], retries=1, retry_delay=90
+        )
+        with self.assertLogs("asyncz", "WARNING"):
+            await asyncio.sleep(181)
+        self.assertEqual([call[0] for call in self.calls], ["00:01:00", "00:02:30", "00:03:00"])
+        self.assertEqual(len(skipped), 1)
+
+    async def test_follow_a_timeout_and_count_for_each_time_of_a_backlog(self):
+        async def slow():
+            self.calls.append((self.now(), asyncz.current_run().attempt))
+            if len(self.calls) % 2:
+                await asyncio.sleep(100)
+
+        self.scheduler.pause()
+        self.scheduler.add_job(
+            slow, "interval", minutes=1, coalesce=False, timeout=5, retries=1, id="a"
+        )
+        await asyncio.sleep(121)
+        self.scheduler.resume()
+        with self.assertLogs("asyncz", "ERROR"):
+            await asyncio.sleep(20)
+        self.assertEqual(
+            self.calls, [("00:02:01", 1), ("00:02:07", 2), ("00:02:07", 1), ("00:02:13", 2)]
+        )
+
+
+class TestHistory(VirtualTimeTestCase):
+    async def test_is_of_what_ended_the_latest_first(self):
+        async def work(seconds):
+            await asyncio.sleep(seconds)
+            if seconds == 1:
+                raise ValueError("on purpose")
+
+        self.scheduler.add_job(work, args=[1], id="fails")
+        self.scheduler.add_job(work, "interval", seconds=20, args=[30], id="long")
+        self.scheduler.add_job(
+            work, "date", run_at="2025-12-31", args=[1], id="late", mistrigger_grace_time=5
+        )
+        with self.assertLogs("asyncz", "WARNING"):
+            self.scheduler.start()
+            await asyncio.sleep(55)
+        found = [
+            (run.job_id, run.store, run.outcome, run.error, run.scheduled_run_time.second)
+            for run in self.scheduler.history()
+        ]
+        self.assertEqual(
+            found,
+            [
+                ("long", "default", "executed", None, 20),
+                ("long", "default", "skipped", None, 40),
+                ("fails", "default", "error", "ValueError: on purpose", 0),
+                ("late", "default", "missed", None, 0),
+            ],
+        )
+        self.assertEqual(
+            [run.outcome for run in self.scheduler.history("long", limit=1)], ["executed"]
+        )
+        run = self.scheduler.history("fails")[0]
+        self.assertEqual(
+            (run.finished_at - run.started_at, run.job.id), (timedelta(seconds=1), "fails")
+        )
+        missed = self.scheduler.history("late")[0]
+        self.assertEqual((missed.started_at, missed.finished_at.second), (None, 0))
+        self.assertEqual(self.scheduler.history("nope"), [])
+
+    async def test_keeps_the_last_of_them(self):
+        for size, given in ((1000, {}), (3, {"history_size": 3}), (0, {"history_size": 0})):
+            with self.subTest(size=size):
+                scheduler = self.make_scheduler(**given)
+                job = scheduler.add_job(asyncio.sleep, args=[0], next_run_time=None)
+                scheduler.start()
+                for _ in range(size + 5):
+                    await scheduler.run_job(job.id)
+                self.assertEqual(len(scheduler.history(limit=None)), size)
+                self.assertEqual(len(scheduler.history()), min(size, 100))
+
+    async def test_size_can_be_configured_later_and_as_a_text(self):
+        scheduler = self.make_scheduler()
+        job = scheduler.add_job(asyncio.sleep, args=[0], next_run_time=None)
+        scheduler.start()
+        for _ in range(5):
+            await scheduler.run_job(job.id)
+        await scheduler.shutdown()
+        scheduler.configure({"asyncz.history_size": "2"})
+        self.assertEqual(len(scheduler.history()), 2)
+        with self.assertRaisesRegex(ValueError, "^history_size=-1: not a whole number from 0$"):
+            scheduler.configure(history_size=-1)
+
+
+class TestWarningsOfRunsThatDoNotBegin(VirtualTimeTestCase):
+    async def test_come_once_a_minute_and_say_what_is_in_progress(self):
+        self.scheduler.add_job(
+            asyncio.sleep, "interval", seconds=1, args=[1000], id="a", next_run_time="now"
+        )
+        self.scheduler.start()
+        with self.assertLogs("asyncz", "WARNING") as logs:
+            await asyncio.sleep(130.5)
+        self.assertEqual(
+            [record.getMessage() for record in logs.records],
+            [
+                f"job 'a' in store 'default' skipped: 1 running already, the oldest for {seconds} s"
+                for seconds in (1, 61, 121)
+            ],
+        )
+
+
 class Unspeakable(Exception):
     def __str__(self):
         return self.args[5]
@@ -8342,7 +8949,7 @@ class TestMaxInstances(VirtualTimeTestCase):
                     self.assertEqual(held.next_run_time, start + timedelta(minutes=5))
                     self.assertEqual(
                         logs.records[0].getMessage(),
-                        f"job 'a' in store 'default' skipped: {limit} running already",
+                        f"job 'a' in store 'default' skipped: {limit} running already, the oldest for {60 * limit} s",
                     )
                     await scheduler.shutdown(wait=False)
 
