@@ -109,6 +109,14 @@ HERE = pathlib.Path(asyncz.__file__).resolve().parent
 # see what no user needs to, is all here, so that a change inside asyncz touches one place.
 
 
+def setUpModule() -> None:
+    """Hear the signals that a shell in the background, or nohup, has ignored: programs inherit it."""
+    for name, default in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+            unittest.addModuleCleanup(signal.signal, number, signal.signal(number, default))
+
+
 def at(text: str) -> datetime:
     """Return the aware UTC datetime that an ISO 8601 string without a zone means."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -13554,9 +13562,6 @@ class ProgramTestCase(unittest.TestCase):
     def setUp(self) -> None:
         if self in self.selected:
             bytecode_folder()  # made once, by this thread
-            # A shell that runs the tests in the background has it ignored, and programs inherit that.
-            before = signal.signal(signal.SIGINT, signal.default_int_handler)
-            unittest.addModuleCleanup(signal.signal, signal.SIGINT, before)
             pool = concurrent.futures.ThreadPoolExecutor(self.AT_ONCE)
             unittest.addModuleCleanup(pool.shutdown, cancel_futures=True)
             for test in self.selected:
