@@ -182,6 +182,10 @@ class Place:
             lambda: len({note.process for note in self.notes(what)}) >= count,
         )
 
+    def until_none_lacks(self, what: str, every: float) -> None:
+        """Wait until there is a run for each time: what fell due while nobody ran has been run."""
+        self.until(f"all times of {what!r}", lambda: not missing(self.notes(what), every))
+
     def check_ended(self, begin: str, end: str) -> None:
         """Each run that noted its begin has noted its end."""
         begun, ended = ({note.due for note in self.notes(what)} for what in (begin, end))
@@ -196,13 +200,19 @@ class Place:
             raise Failure(f"held after the end: {left}\n{self.logs()}")
 
 
+def missing(notes: Sequence[Note], every: float) -> int:
+    """Return how many times of an interval, between the first and the last, were not run."""
+    dues = sorted(note.due for note in notes)
+    return sum(max(0, round((later - due) / every) - 1) for due, later in pairwise(dues))
+
+
 def once(notes: Sequence[Note], every: float | None = None) -> str:
     """Return in words that no time was run twice, and, of an interval, none was left out."""
     dues = sorted(round(note.due, 3) for note in notes)
     gaps = [later - due for due, later in pairwise(dues)]
     # Schedulers that do not share a store run one job at times of their own.
     doubled = sum(gap < (every or 0.001) / 2 for gap in gaps)
-    lost = sum(max(0, round(gap / every) - 1) for gap in gaps) if every else 0
+    lost = missing(notes, every) if every else 0
     said = f"{len(notes)} runs, {len({note.process for note in notes})} processes"
     said += f", {doubled} doubled" + (f", {lost} lost" if every else "")
     if doubled or lost or not notes:
@@ -578,6 +588,7 @@ def uvicorn_reload(place: Place) -> str:
     place.until_noted("slow begins")
     place.touch("main.py")
     place.until_noted("slow begins")
+    place.until_none_lacks("tick", 0.5)
     place.end(server, signal.SIGINT, 0, everybody=True)
     one_after_the_other(place.notes("tick"), 2)
     return judged(place)
@@ -987,6 +998,7 @@ def gunicorn(place: Place, *options: str) -> str:
     os.kill(server.process.pid, signal.SIGHUP)
     # No 60 seconds, the lease of who has died.
     place.until_noted("slow begins", 2)
+    place.until_none_lacks("tick", 0.5)
     expect(place.get(server, "/") == "served", "a view answers", server.said())
     place.end(server, signal.SIGTERM, 0)
     expect(not old & {n.process for n in place.notes("tick")[-3:]}, "workers were replaced")
