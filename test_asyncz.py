@@ -1968,6 +1968,40 @@ class TestEveryTrigger(unittest.TestCase):
         # fmt: on
         self.assertEqual([str(trigger) for trigger, _ in rows], [expected for _, expected in rows])
 
+    def test_is_described_in_plain_english(self):
+        # fmt: off
+        rows = [
+            (IntervalTrigger(seconds=1), "every second"),
+            (IntervalTrigger(seconds=90), "every 90 seconds"),
+            (IntervalTrigger(seconds=0.25), "every 0.25 seconds"),
+            (IntervalTrigger(minutes=90), "every 90 minutes"),
+            (IntervalTrigger(hours=2, minutes=60), "every 3 hours"),
+            # Of elapsed time, so that where clocks change, they are not whole days.
+            (IntervalTrigger(days=1), "every 24 hours"),
+            (IntervalTrigger(weeks=2), "every 336 hours"),
+            (IntervalTrigger(hours=1, start_at="2026-01-05 10:00", jitter=5), "every hour, from Monday 2026-01-05 10:00:00, up to 5 seconds late"),
+            (IntervalTrigger(hours=1, end_at="2026-01-05 10:00Z", jitter=3600), "every hour, until Monday 2026-01-05 10:00:00 UTC, up to 1 hour late"),
+            (DateTrigger(), "once, when it is added"),
+            (DateTrigger("2026-12-01 08:00"), "once, on Tuesday 2026-12-01 08:00:00"),
+            (DateTrigger("2026-12-01 08:00Z", timezone="Europe/Paris"), "once, on Tuesday 2026-12-01 09:00:00 CET (Europe/Paris)"),
+            (asyncz.CalendarIntervalTrigger(weeks=2, hour=10, start_at="2026-01-05"), "every 2 weeks at 10:00, counted from Monday 2026-01-05"),
+            (asyncz.CalendarIntervalTrigger(days=1, hour=7, minute=5, second=9), "every day at 07:05:09"),
+            (asyncz.CalendarIntervalTrigger(days=3, timezone="UTC", start_at="2026-01-05 12:00", end_at="2027-01-01"),
+             "every 3 days at 00:00, counted from Monday 2026-01-05 12:00:00 UTC, until Friday 2027-01-01 00:00:00 UTC (UTC)"),
+            (asyncz.CalendarIntervalTrigger(months=3, hour=10, start_at="2026-01-31"),
+             "every 3 months at 10:00 where the month has that day, counted from Saturday 2026-01-31"),
+            (asyncz.CalendarIntervalTrigger(years=1, months=2, days=3), "every year, 2 months and 3 days at 00:00 where the month has that day"),
+            (OrTrigger([CronTrigger(hour=8, timezone="Asia/Tokyo"), IntervalTrigger(hours=3)], jitter=60),
+             "whenever [at 08:00 every day (Asia/Tokyo)] or [every 3 hours], up to 1 minute late"),
+            (AndTrigger([CronTrigger(day_of_week="mon"), OrTrigger([DateTrigger()])]), "whenever [at 00:00 on Monday] and [whenever [once, when it is added]]"),
+            # One of a user's that says nothing of it.
+            (Doubling(3), "Doubling(factor=3)"),
+        ]
+        # fmt: on
+        for trigger, expected in rows:
+            with self.subTest(trigger):
+                self.assertEqual(trigger.describe(), expected)
+
     def test_is_shown_in_full_as_what_makes_it_again(self):
         # fmt: off
         rows = [
@@ -2871,6 +2905,316 @@ class TestCronTriggerAtRandom(unittest.TestCase):
             with self.subTest(zone=zone, start=start):
                 compared += self.compare(zone, start, 1, 3 * 3600, expressions, 0)
         self.assertGreater(compared, 2000)
+
+
+# fmt: off
+# What a crontab line is, in English.
+DESCRIPTIONS = [
+    ("* * * * *", "every minute"),
+    ("*/5 * * * *", "every 5 minutes"),
+    ("0-59/15 * * * *", "every 15 minutes"),
+    ("0,30 * * * *", "every 30 minutes"),
+    ("15,45 * * * *", "at minutes 15 and 45 of every hour"),
+    ("*/7 * * * *", "at minutes 0, 7, ..., 56 of every hour"),
+    ("1-59/2 * * * *", "at minutes 1, 3, ..., 59 of every hour"),
+    ("5/20 * * * *", "at minutes 5, 25 and 45 of every hour"),
+    ("@hourly", "at minute 0 of every hour"),
+    ("17 * * * *", "at minute 17 of every hour"),
+    ("0 */2 * * *", "at minute 0 of hours 0, 2, ..., 22"),
+    ("0 */4 * * *", "at 00:00, 04:00, 08:00, 12:00, 16:00 and 20:00 every day"),
+    ("*/10 */2 * * *", "every 10 minutes of hours 0, 2, ..., 22"),
+    ("*/5 9-17 * * mon-fri", "every 5 minutes of hours 9 to 17 on Monday to Friday"),
+    ("0,20,40 9-17 * * *", "every 20 minutes of hours 9 to 17"),
+    ("0 9-17 * * 1-5", "at minute 0 of hours 9 to 17 on Monday to Friday"),
+    ("* 9 * * *", "every minute of hour 9"),
+    ("0-59 0-23 * * *", "every minute of hours 0 to 23"),
+    ("@daily", "at 00:00 every day"),
+    ("0 9 * * *", "at 09:00 every day"),
+    ("30 8,20 * * *", "at 08:30 and 20:30 every day"),
+    ("0,30 9-11 * * *", "at 09:00, 09:30, 10:00, 10:30, 11:00 and 11:30 every day"),
+    ("@weekly", "at 00:00 on Sunday"),
+    ("5 4 * * sun,sat", "at 04:05 on Saturday and Sunday"),
+    ("0 6 * * mon,wed,fri", "at 06:00 on Monday, Wednesday and Friday"),
+    ("0 6 * * 0-7", "at 06:00 on Monday to Sunday"),
+    ("0 6 * * 5-7", "at 06:00 on Friday to Sunday"),
+    ("0 6 * * *,5", "at 06:00 on Monday to Sunday"),
+    ("@monthly", "at 00:00 on day 1 of the month"),
+    ("@yearly", "at 00:00 on day 1 of the month, in January"),
+    ("0 0 1,15 * *", "at 00:00 on days 1 and 15 of the month"),
+    ("30 4 1,15 * 5", "at 04:30 on days 1 and 15 of the month or on Friday"),
+    ("0 0 1 1 mon", "at 00:00 on day 1 of the month or on Monday, in January"),
+    ("0 0 */2 * mon", "at 00:00 on days 1, 3, ..., 31 of the month if on Monday"),
+    ("0 0 1-7 * */7", "at 00:00 on days 1 to 7 of the month if on Sunday"),
+    ("0 0 L * *", "at 00:00 on the last day of the month"),
+    ("0 18 LW * *", "at 18:00 on the last workday of the month"),
+    ("0 0 15,L * *", "at 00:00 on day 15 and the last day of the month"),
+    ("0 0 * * 5L", "at 00:00 on the last Friday of the month"),
+    ("0 0 * * mon#2", "at 00:00 on the 2nd Monday of the month"),
+    ("0 0 * * mon,5#3,sunL", "at 00:00 on Monday, the last Sunday and the 3rd Friday of the month"),
+    ("0 0 L * mon#1", "at 00:00 on the last day of the month or on the 1st Monday of the month"),
+    ("0 12 * jun-aug *", "at 12:00 every day, in June to August"),
+    ("0 8-18 * jan,mar,dec *", "at minute 0 of hours 8 to 18, in January, March and December"),
+    ("* * * * * *", "every second"),
+    ("*/10 * * * * *", "every 10 seconds"),
+    ("30 * * * * *", "at second 30 of every minute"),
+    ("30 */5 * * * *", "at second 30 of minutes 0, 5, ..., 55 of every hour"),
+    ("* 5 * * * *", "every second of minute 5"),
+    ("*/10 * 9 * * *", "every 10 seconds of hour 9"),
+    ("15 30 8 * * *", "at 08:30:15 every day"),
+]
+# And keyword fields.
+KEYWORD_DESCRIPTIONS = [
+    ({"hour": 8}, "at 08:00 every day"),
+    ({"second": "*/15", "hour": "9-17"}, "every 15 seconds of hours 9 to 17"),
+    ({"day": "1st mon"}, "at 00:00 on the 1st Monday of the month"),
+    ({"day": "last,15,1"}, "at 00:00 on days 1, 15 and the last day of the month"),
+    ({"day": "1-7", "day_of_week": "mon", "hour": 9}, "at 09:00 on days 1 to 7 of the month if on Monday"),
+    ({"week": "*/2"}, "at 00:00 every day, in ISO weeks 1, 3, ..., 53"),
+    ({"week": 5, "day_of_week": "mon"}, "at 00:00 on Monday, in ISO week 5"),
+    ({"month": "*/3"}, "at 00:00 on day 1 of the month, in January, April, July and October"),
+    ({"year": 2026}, "at 00:00 on day 1 of the month, in January, in year 2026"),
+    ({"year": "2026-2030", "month": "6", "minute": 0}, "at minute 0 of every hour, in June, in years 2026 to 2030"),
+]
+# fmt: on
+
+
+def read_numbers(items: list[str], names: list[str]) -> set[int]:
+    """Return what "9 to 17", "0, 20 and 40" or "0, 5, ..., 55" mean."""
+    found: list[int] = []
+    step = 0
+    for item in items:
+        if item == "...":
+            step = found[-1] - found[-2]
+            continue
+        numbers = [names.index(word) if names else int(word) for word in item.split(" to ")]
+        if step:
+            found += range(found[-1] + step, numbers[0], step)
+            step = 0
+        found += range(numbers[0], numbers[-1] + 1)
+    return set(found)
+
+
+def read_days(text: str) -> Callable[[date], bool]:
+    """Return whether a date is one of "days 1, 15 and the last Friday of the month", or the like."""
+    body = text.removesuffix(" of the month")
+    assert (body == text) == (not re.search("day [0-9]|days|the ", body))
+    items = re.split(", | and ", re.sub("^days? ", "", body))
+    plain = [item for item in items if not item.startswith("the ")]
+    weekdays = list(calendar.day_name)
+    numbers = read_numbers(plain, [] if body.startswith("day") else weekdays)
+    kinds = {"day": range(7), "workday": range(5)}
+    kinds.update((name, range(n, n + 1)) for n, name in enumerate(weekdays))
+
+    def among(day: date) -> bool:
+        if (day.day if body.startswith("day") else day.weekday()) in numbers:
+            return True
+        for item in items:
+            if item.startswith("the "):
+                _, nth, kind = item.split()
+                length = calendar.monthrange(day.year, day.month)[1]
+                those = [
+                    n
+                    for n in range(1, length + 1)
+                    if date(day.year, day.month, n).weekday() in kinds[kind]
+                ]
+                those = those[-1:] if nth == "last" else those[int(nth[0]) - 1 : int(nth[0])]
+                if day.day in those:
+                    return True
+        return False
+
+    return among
+
+
+class Reading:
+    """What the description of a cron trigger says to somebody who knows nothing of the trigger."""
+
+    UNITS = ("second", "minute", "hour")
+
+    def __init__(self, text: str) -> None:
+        when, *within = text.split(", in ")
+        clock, _, days = when.partition(" on ")
+        self.within: dict[str, set[int]] = {}
+        for clause in within:
+            label = re.match("ISO weeks? |years? |", clause)[0]
+            names = [] if label else list(calendar.month_name)
+            items = re.split(", | and ", clause[len(label) :])
+            self.within[label.rstrip("s ") or "month"] = read_numbers(items, names)
+        self.days, self.either = [read_days("Monday to Sunday")], any
+        if days:
+            assert not clock.endswith(" every day")
+            first, *more = re.split(" (or|if) on ", days)
+            self.days = [read_days(first), *map(read_days, more[1:])]
+            self.either = all if "if" in more else any
+        self.clocks = self.read_clock(clock.removesuffix(" every day"))
+
+    def read_clock(self, text: str) -> Callable[[int], Iterator[int]]:
+        """Return what gives the seconds of a day, from one on."""
+        if re.match(r"at \d\d:", text):
+            times = [f"{it}:00"[:8].split(":") for it in re.split(", | and ", text[3:])]
+            seconds = sorted(3600 * int(h) + 60 * int(m) + int(s) for h, m, s in times)
+            return lambda start: (second for second in seconds if second >= start)
+        sizes = dict(zip(self.UNITS, (60, 60, 24)))
+        units: dict[str, set[int]] = {}
+        for phrase in text.removeprefix("at ").split(" of "):
+            every, count, unit, rest = re.match(r"(every )?(\d+ )?(\w+?)s?( .*|$)", phrase).groups()
+            size = sizes[unit]
+            if every:
+                units[unit] = set(range(0, size, int(count or 1)))
+                assert len(units[unit]) > 1 and size % int(count or 1) == 0
+            else:
+                units[unit] = read_numbers(re.split(", | and ", rest.strip()), [])
+        # What is finer than all that is named is zero, what is coarser is any.
+        finest = min(map(self.UNITS.index, units))
+        for number, unit in enumerate(self.UNITS):
+            units.setdefault(unit, {0} if number < finest else set(range(sizes[unit])))
+        seconds, minutes, hours = (sorted(units[unit]) for unit in self.UNITS)
+
+        def clocks(start: int) -> Iterator[int]:
+            for hour in hours:
+                for minute in minutes if 3600 * (hour + 1) > start else ():
+                    for second in seconds:
+                        if 3600 * hour + 60 * minute + second >= start:
+                            yield 3600 * hour + 60 * minute + second
+
+        return clocks
+
+    def has(self, day: date) -> bool:
+        shown = {"month": day.month, "year": day.year, "ISO week": day.isocalendar()[1]}
+        if any(shown[label] not in numbers for label, numbers in self.within.items()):
+            return False
+        return self.either(among(day) for among in self.days)
+
+    def runs(self, start: datetime, days: int) -> Iterator[datetime]:
+        for number in range(days):
+            day = start.date() + timedelta(days=number)
+            if self.has(day):
+                first = 0 if number else (start - midnight(start)) // timedelta(seconds=1)
+                for second in self.clocks(first):
+                    yield midnight(day) + timedelta(seconds=second)
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+class TestDescribeOfACronTrigger(unittest.TestCase):
+    def test_is_plain_english(self):
+        for expression, expected in DESCRIPTIONS:
+            with self.subTest(expression):
+                self.assertEqual(from_crontab(expression).describe(), expected)
+        for fields, expected in KEYWORD_DESCRIPTIONS:
+            with self.subTest(fields):
+                self.assertEqual(CronTrigger(**fields).describe(), expected)
+
+    def test_names_bounds_jitter_and_time_zone(self):
+        # fmt: off
+        rows = [
+            ({"timezone": "Europe/Paris"}, "at 08:00 every day (Europe/Paris)"),
+            ({"start_at": "2026-07-06"}, "at 08:00 every day, from Monday 2026-07-06"),
+            ({"start_at": "2026-07-06 06:00Z", "timezone": "Europe/Paris"}, "at 08:00 every day, from Monday 2026-07-06 08:00:00 CEST (Europe/Paris)"),
+            ({"end_at": "2026-07-06"}, "at 08:00 every day, until Monday 2026-07-06 00:00:00"),
+            ({"jitter": 60}, "at 08:00 every day, up to 1 minute late"),
+            ({"start_at": "2026-01-01", "end_at": "2026-12-31 12:00+01:00", "jitter": 2.5, "timezone": "UTC"},
+             "at 08:00 every day, from Thursday 2026-01-01 UTC, until Thursday 2026-12-31 11:00:00 UTC, up to 2.5 seconds late (UTC)"),
+        ]
+        # fmt: on
+        for more, expected in rows:
+            with self.subTest(more):
+                self.assertEqual(CronTrigger(hour=8, **more).describe(), expected)
+
+    def random_text(
+        self, chance: random.Random, low: int, high: int, names: Any, words: Any
+    ) -> str:
+        def named(number: int) -> str:
+            return chance.choice((str(number), names[number - low] if names else str(number)))
+
+        def item() -> str:
+            first = chance.randint(low, high)
+            step = chance.randint(1, min(30, high - low + 1))
+            forms = [
+                named(first),
+                f"{named(first)}-{named(chance.randint(first, high))}",
+                f"*/{step}",
+            ]
+            forms += [
+                f"{forms[1]}/{step}",
+                f"{first}/{step}",
+                named(first),
+                *chance.sample(words, 2),
+            ]
+            return chance.choice(forms)
+
+        # To find that February has no 31st takes long, and is not what this is about.
+        if chance.random() < (0.75 if names and high == 12 else 0.35):
+            return "*"
+        return ",".join(item() for _ in range(chance.choice((1, 1, 1, 2, 3))))
+
+    def check_readings(self, make: Callable[[random.Random], CronTrigger], seed: int) -> None:
+        chance, compared, some = random.Random(seed), 0, 0
+        for _ in range(800):
+            try:
+                trigger = make(chance)
+            except ValueError as error:
+                self.assertRegex(str(error), "no date matches")
+                continue
+            description = trigger.describe().removesuffix(" (UTC)")
+            start = at("2024-01-01") + timedelta(seconds=chance.randrange(6 * 365 * 86400))
+            days = 120
+            expected = list(itertools.islice(Reading(description).runs(start, days), 4))
+            found: list[datetime] = []
+            while len(found) < 4:
+                moment = trigger.get_next_trigger_time(found[-1] if found else None, start)
+                if moment is None or moment >= midnight(start) + timedelta(days=days):
+                    break
+                found.append(moment.astimezone(UTC))
+            self.assertEqual(found, expected, f"{trigger} is {description!r}, from {start}")
+            some += bool(found)
+            compared += 1
+        self.assertGreater(min(some, compared - some), 50)
+        self.assertGreater(compared, 700)
+
+    def test_of_a_crontab_line_says_what_it_does(self):
+        weekdays = ("sun", "mon", "TUE", "wed", "thu", "fri", "sat", "Sun")
+        months = [name.lower() for name in calendar.month_abbr[1:]]
+        nths = [f"{day}{nth}" for day in ("5", "mon", "7") for nth in ("L", "#1", "#2", "#5")]
+
+        def make(chance: random.Random) -> CronTrigger:
+            fields = [
+                self.random_text(chance, 0, 59, (), ["0", "0", "30"]),
+                self.random_text(chance, 0, 59, (), ["0", "0", "30"]),
+                self.random_text(chance, 0, 23, (), ["0", "12"]),
+                self.random_text(chance, 1, 31, (), ["L", "LW", "1-7"]),
+                self.random_text(chance, 1, 12, months, ["1-12", "jan,jul"]),
+                self.random_text(chance, 0, 7, weekdays, nths),
+            ]
+            return from_crontab(" ".join(fields[chance.randint(0, 1) :]), timezone="UTC")
+
+        self.check_readings(make, 4)
+
+    def test_of_keyword_fields_says_what_they_do(self):
+        weekdays = [name.lower() for name in calendar.day_abbr]
+        months = [name.upper() for name in calendar.month_abbr[1:]]
+        nths = ["last", "1st mon", "2nd TUE", "last fri", "5th sun", "3rd sat"]
+        fields = {
+            "year": (2024, 2030, (), ["2024-2099/2", "2025"]),
+            "month": (1, 12, months, ["1-12", "jan,jul"]),
+            "day": (1, 31, (), nths),
+            "week": (1, 53, (), ["53", "1-26"]),
+            "day_of_week": (0, 6, weekdays, ["mon-fri", "sat,sun"]),
+            "hour": (0, 23, (), ["0", "12"]),
+            "minute": (0, 59, (), ["0", "30"]),
+            "second": (0, 59, (), ["0", "0-59"]),
+        }
+
+        def make(chance: random.Random) -> CronTrigger:
+            chosen = chance.sample(list(fields), chance.randint(1, 4))
+            # Of a few weeks and of other months: it would take long to find that it never runs.
+            if "week" in chosen:
+                chosen = [name for name in chosen if name not in ("year", "month", "day")]
+            texts = {name: self.random_text(chance, *fields[name]) for name in chosen}
+            return CronTrigger(**texts, timezone="UTC")
+
+        self.check_readings(make, 5)
 
 
 # === Calendar intervals ===
@@ -7504,6 +7848,7 @@ class TestGetJobs(VirtualTimeTestCase):
                 "<td>&lt;b&gt;&amp;</td><td>&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;</td>",
                 shown,
             )
+            self.assertIn("<td>every minute</td>", shown)
             self.assertNotIn("<script>", shown)
         self.assertIn(
             "AsyncIOScheduler: stopped, 1 job, next run: 2026-01-01 00:01:00 UTC",
