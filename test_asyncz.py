@@ -10685,7 +10685,8 @@ class TestCommandLine(unittest.TestCase):
             with self.subTest(command):
                 result = run_python(*command, "next", "0 12 1 7 *", "-n", "3", "-z", "Europe/Paris")
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
-                lines = result.stdout.splitlines()
+                described, *lines = result.stdout.splitlines()
+                self.assertEqual(described, "at 12:00 on day 1 of the month, in July")
                 years = [int(line[4:8]) for line in lines]
                 self.assertEqual(
                     lines,
@@ -10698,10 +10699,9 @@ class TestCommandLine(unittest.TestCase):
 
     def test_prints_ten_in_the_local_zone_where_nothing_else_is_said(self):
         result = run_python("-m", "asyncz", "next", "* * * * * *", env={"TZ": "Asia/Tokyo"})
-        lines = result.stdout.splitlines()
-        self.assertEqual(
-            (result.stderr, len(lines), {line[-4:] for line in lines}), ("", 10, {" JST"})
-        )
+        described, *lines = result.stdout.splitlines()
+        self.assertEqual((result.stderr, described), ("", "every second"))
+        self.assertEqual((len(lines), {line[-4:] for line in lines}), (10, {" JST"}))
 
     def test_prints_what_there_is_where_an_expression_ends_early(self):
         result = run_python("-m", "asyncz", "next", "@yearly", "-n", "20000", "-z", "UTC")
@@ -10720,6 +10720,31 @@ class TestCommandLine(unittest.TestCase):
             (["next", "* * * * *", "-z", "Europe/Pariss"], f"asyncz: timezone={nowhere}"),
             (["next", "* * * * *", "-n", "0"], "asyncz: -n 0: not a number from 1"),
             (["next", "* * * * *", "-n", "x"], "asyncz: argument -n: invalid int value: 'x'"),
+            (
+                ["next", "@daily", "every 5x"],
+                "asyncz: 'every 5x': not an interval; write it as 'every 1h30m', with w, d, h, m or s",
+            ),
+            (
+                ["next", "every 0s"],
+                "asyncz: IntervalTrigger: no argument: the interval is 0 seconds; it must be more than zero, as in minutes=5",
+            ),
+            (
+                ["next", "@daily", "--from", "tomorrow"],
+                "asyncz: --from='tomorrow': not a date and time; give a datetime, a date, or an ISO 8601 string such as '2026-12-01 08:00'",
+            ),
+            (
+                ["timeline", "app:scheduler", "--days", "15"],
+                "asyncz: --days 15: not a number from 1 to 14",
+            ),
+            (
+                ["timeline", "app:number"],
+                "asyncz: scheduler='app:number': 5 is not an AsyncIOScheduler",
+            ),
+            (["jobs"], "asyncz: one of the arguments --sqlite module:scheduler is required"),
+            (
+                ["jobs", "--sqlite", "nothing.sqlite3"],
+                "asyncz: [Errno 2] No such file or directory: 'nothing.sqlite3'",
+            ),
             (["next"], "asyncz: the following arguments are required: expression"),
             ([], "asyncz: the following arguments are required: COMMAND"),
             (["run"], "asyncz: the following arguments are required: module:scheduler"),
@@ -10746,6 +10771,179 @@ class TestCommandLine(unittest.TestCase):
         for (arguments, expected), answer in zip(rows, done):
             with self.subTest(arguments):
                 self.assertEqual(answer, (2, "", f"{expected}\n"))
+
+    def shown(self, *arguments, columns=80):
+        """Return the lines that a command prints, in this process."""
+        found = io.StringIO()
+        with (
+            contextlib.redirect_stdout(found),
+            unittest.mock.patch.dict(os.environ, {"COLUMNS": str(columns)}),
+        ):
+            self.assertEqual(asyncz.main(arguments), 0)
+        return found.getvalue().splitlines()
+
+    def test_merges_the_runs_of_several_expressions(self):
+        found = self.shown(
+            "next",
+            *("*/5 * * * *", "every 90s", "every  1d 2h"),
+            *("-n", "5", "-z", "Europe/Paris", "--from", "2026-07-06T10:00"),
+        )
+        self.assertEqual(
+            found,
+            [
+                "Mon 2026-07-06 10:00:00 CEST  */5 * * * *",
+                "Mon 2026-07-06 10:01:30 CEST  every 90s",
+                "Mon 2026-07-06 10:03:00 CEST  every 90s",
+                "Mon 2026-07-06 10:04:30 CEST  every 90s",
+                "Mon 2026-07-06 10:05:00 CEST  */5 * * * *",
+            ],
+        )
+
+    def test_understands_intervals_in_every_unit(self):
+        rows = [
+            ("every 90s", "every 90 seconds", "10:01:30"),
+            ("every 1h30m", "every 90 minutes", "11:30:00"),
+            ("every 1d 2h 3m 4s", "every 93784 seconds", "12:03:04"),
+            ("every 1w", "every 168 hours", "10:00:00"),
+        ]
+        for expression, described, clock in rows:
+            with self.subTest(expression):
+                start = ("-z", "UTC", "--from", "2026-07-06 12:00+02:00")
+                first, second = self.shown("next", expression, "-n", "1", *start)
+                self.assertEqual((first, second.split()[2]), (described, clock))
+
+    def with_module(self, text, name="seen"):
+        """Let a module of that text be imported, and return its scheduler's reference."""
+        pathlib.Path(self.folder, f"{name}.py").write_text(textwrap.dedent(text))
+        self.addCleanup(sys.modules.pop, name, None)
+        self.addCleanup(sys.path.remove, self.folder)
+        sys.path.insert(0, self.folder)
+        # The command adds the directory that it is called in.
+        self.addCleanup(setattr, sys, "path", sys.path.copy())
+        return f"{name}:scheduler"
+
+    PICTURED = """
+        import asyncz
+        from datetime import timedelta
+
+        class Busy(asyncz.BaseTrigger):
+            steps = 0
+
+            def get_next_trigger_time(self, previous, now):
+                Busy.steps += 1
+                return (previous or now) + timedelta(seconds=1)
+
+        scheduler = asyncz.AsyncIOScheduler(timezone="Europe/Paris")
+
+        @scheduler.scheduled_job("cron", hour=3, start_at="2090-01-01")
+        def backup(): raise SystemExit("nothing is run")
+
+        scheduler.add_job(backup, Busy(), name="busy")
+        add, options = scheduler.add_job, {"start_at": "2090-01-01"}
+        add(backup, "interval", name="poll", minutes=40, **options)
+        add(backup, "cron", name="a name that is much too long", hour="3,4", **options)
+        add(backup, "date", name="once", run_at="2099-03-29 12:00")
+        add(backup, "cron", name="paused", minute=1, next_run_time=None)
+    """
+
+    def test_draws_when_which_job_runs(self):
+        reference = self.with_module(self.PICTURED)
+        spring = [
+            "                   |27 Fri Mar  |28 Sat Mar  |29 Sun Mar  ",
+            "busy               |############|############|############",
+            "poll               |333333333333|333333333333|323333333333",
+            "backup             |.1..........|.1..........|.1..........",
+            "a name that is much|.11.........|.11.........|.11.........",
+            "once               |............|............|......1.....",
+            "paused             |............|............|............",
+            # 13 of 15 at most.
+            "all                |9##999999999|9##999999999|9##999#99999",
+            "from 2099-03-27 (Europe/Paris), 2 h a column: . no run, 1-9, # 10 or more",
+            "all: the sum, or tenths of the highest where that is more than 10",
+        ]
+        found = self.shown("timeline", reference, "--days", "3", "--from", "2099-03-27 09:00")
+        self.assertEqual(found, spring)
+        # The two hours from 2 o'clock are three.
+        found = self.shown("timeline", reference, "--days=3", "--from=2099-10-24", columns=50)
+        self.assertEqual(found[2], "poll               |333333333333|343333333333|333333333333")
+        found = self.shown("timeline", reference, "--from", "2099-03-23", columns=120)
+        self.assertEqual({len(line) for line in found[:-2]}, {19 + 7 * 13})
+        found = self.shown("timeline", reference, "--days", "1", "--from", "2099-03-27")
+        self.assertEqual(found[3], "backup             |...1....................")
+        found = self.shown("timeline", reference, "--days", "14", "--from", "2099-03-27")
+        self.assertEqual(
+            found[0], "                   |27 |28 |29 |30 |31 |01 |02 |03 |04 |05 |06 |07 |08 |09 "
+        )
+
+    def test_draws_what_runs_too_often_without_a_walk_through_all(self):
+        reference = self.with_module(self.PICTURED)
+        busy = importlib.import_module("seen").Busy
+        before = busy.steps
+        self.shown("timeline", reference, "--days", "14", "--from", "2099-03-27")
+        # Three columns a day, and what is before them.
+        self.assertLessEqual(busy.steps - before, (14 * 3 + 1) * 11)
+
+    def test_draws_nothing_where_there_is_no_job(self):
+        reference = self.with_module("import asyncz\nscheduler = asyncz.AsyncIOScheduler()")
+        found = self.shown("timeline", reference, "--days", "1")
+        self.assertEqual((len(found), found[1]), (4, f"all                |{'.' * 24}"))
+        self.assertEqual(len(self.shown("jobs", reference)), 1)
+
+    def test_lists_the_jobs_of_a_scheduler_and_its_file(self):
+        path = pathlib.Path(self.folder, "jobs.sqlite3")
+        reference = self.with_module(f"""
+            import asyncz
+            scheduler = asyncz.AsyncIOScheduler(
+                timezone="UTC", stores={{"default": asyncz.SQLiteStore({str(path)!r})}}
+            )
+
+            @scheduler.scheduled_job("cron", day_of_week="mon-fri", hour=8, start_at="2099-01-01")
+            def tick():
+                raise ValueError("first line\\nsecond line")
+
+            scheduler.add_job(tick, "interval", minutes=5, id="pau\\nsed", next_run_time=None)
+        """)
+        # fmt: off
+        listed = [
+            "id         function   schedule                                                  next run                 last run",
+            "seen:tick  seen:tick  at 08:00 on Monday to Friday, from Thursday 2099-01-01    2099-01-01 08:00:00 UTC",
+            "pau\\nsed   seen:tick  every 5 minutes                                           paused",
+        ]
+        # fmt: on
+        squeezed = [re.sub("  +", "  ", line) for line in listed]
+        found = self.shown("jobs", reference)
+        self.assertEqual([re.sub("  +", "  ", line) for line in found], squeezed)
+        self.assertEqual(
+            {line.index("  paused") - found[0].index("  next run") for line in found[2:]}, {0}
+        )
+        self.assertFalse(path.exists(), "it only looks")
+
+        scheduler = sys.modules["seen"].scheduler
+        scheduler.add_job("seen:tick", id="bad", next_run_time=None)
+        failed = threading.Event()
+        scheduler.add_listener(lambda event: failed.set(), asyncz.JOB_ERROR)
+        scheduler.update_job("seen:tick", next_run_time=datetime.now(UTC))
+        with scheduler:
+            self.assertTrue(failed.wait(20))
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE jobs SET def = 'nonsense' WHERE id = 'bad'")
+        # It would fail if it were imported.
+        pathlib.Path(self.folder, "seen.py").write_text("raise KeyError('imported')")
+        del sys.modules["seen"]
+        importlib.invalidate_caches()
+        found = [re.sub("  +", "  ", line) for line in self.shown("jobs", "--sqlite", str(path))]
+        ended = r"error \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC ValueError: first line$"
+        self.assertRegex(found[1], f"^{re.escape(squeezed[1])}  {ended}")
+        self.assertEqual((len(found), found[2]), (4, squeezed[2]))
+        self.assertRegex(found[3], "^can't be run: bad: ")
+        # From here, the module is not to be found.
+        sys.path.remove(self.folder)
+        sys.path_importer_cache.clear()
+        found = self.shown("jobs", "--sqlite", str(path))
+        there = "fn='seen:tick': there is no module 'seen'"
+        self.assertEqual(found[-1], f"can't be run: seen:tick: {there}")
+        self.assertEqual(os.listdir(self.folder).count("jobs.sqlite3"), 1)
+        sys.path.insert(0, self.folder)
 
     def test_names_the_nearest_that_there_is(self):
         rows = [
