@@ -6858,21 +6858,43 @@ class TestProcessPoolExecutor(unittest.TestCase):
 
     def test_gives_results_and_errors_and_replaces_a_broken_pool(self) -> None:
         with asyncz.AsyncIOScheduler(
-            executors={"default": asyncz.ProcessPoolExecutor(1)}
+            executors={"default": asyncz.ProcessPoolExecutor(2)}
         ) as scheduler:
 
-            def run(fn: Callable[..., Any], *args: Any) -> Any:
-                job = scheduler.add_job(fn, args=args, next_run_time=None)
-                return scheduler.run_job(job.id).result(30)
+            def begin(fn: Callable[..., Any], *args: Any) -> Any:
+                return scheduler.run_job(scheduler.add_job(fn, args=args, next_run_time=None).id)
 
+            def run(fn: Callable[..., Any], *args: Any) -> Any:
+                return begin(fn, *args).result(30)
+
+            neighbour = begin(time.sleep, 600)
             self.assertEqual(run(divmod, 7, 2), (3, 1))
             with self.assertRaisesRegex(ZeroDivisionError, "division"):
                 run(divmod, 7, 0)
             with self.assertRaisesRegex(Exception, "terminated abruptly|process pool"):
                 run(os._exit, 3)
+            with self.assertRaisesRegex(Exception, "terminated abruptly|process pool"):
+                neighbour.result(30)
             self.assertEqual(run(asyncio.sleep, 0.01, "slept"), "slept")
+            self.assertTrue(wait_until(lambda: len(multiprocessing.active_children()) < 2))
             with self.assertRaises((pickle.PicklingError, AttributeError, TypeError)):
                 run(lambda: 1)
+
+    def test_has_processes_that_are_prepared_and_do_not_hand_on_that_they_are_deaf(self) -> None:
+        code = (
+            "import signal; print(*(signal.getsignal(number) == default for number, default in"
+            " ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL))),"
+            " signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+        )
+        jobs = [
+            (sys.getrecursionlimit, [], 4321),
+            (subprocess.check_output, [[sys.executable, "-c", code]], b"True True set()\n"),
+        ]
+        pool = asyncz.ProcessPoolExecutor(1, initializer=sys.setrecursionlimit, initargs=(4321,))
+        with asyncz.AsyncIOScheduler(executors={"default": pool}) as scheduler:
+            for fn, args, expected in jobs:
+                job = scheduler.add_job(fn, args=args, next_run_time=None)
+                self.assertEqual(scheduler.run_job(job.id).result(30), expected)
 
     def test_ends_its_processes_at_a_shutdown_that_does_not_wait(self) -> None:
         executor = asyncz.ProcessPoolExecutor(1)
@@ -9658,7 +9680,13 @@ class TestAsgi(VirtualTimeTestCase):
         await send({"type": "lifespan.startup.failed", "message": "on purpose"})
 
     async def without_lifespan(self, scope, receive, send):
-        raise AssertionError("only http")
+        if scope["type"] == "lifespan":
+            raise AssertionError("only http")
+
+    async def raising(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            await receive()
+            raise KeyError("on purpose")
 
     EXPECTED = [("lifespan.startup.complete", True), ("lifespan.shutdown.complete", False)]
 
@@ -9677,19 +9705,117 @@ class TestAsgi(VirtualTimeTestCase):
             await self.serve(self.failing, "lifespan.startup"), [("lifespan.startup.failed", False)]
         )
 
-    async def test_fails_where_the_scheduler_does(self):
+    async def test_fails_where_the_scheduler_does_after_the_application_has_closed(self):
         self.scheduler.add_job(nothing, store="none")
-        with self.assertLogs("asyncz", "ERROR"):
-            told = await self.serve(self.without_lifespan, "lifespan.startup")
-        self.assertEqual(told, [("lifespan.startup.failed", False)])
+        for app, closing in ((self.without_lifespan, []), (self.with_lifespan, ["closing"])):
+            with self.subTest(app.__name__), self.assertLogs("asyncz", "ERROR") as logs:
+                with self.assertRaisesRegex(LookupError, "store='none': no such store"):
+                    await self.serve(app, "lifespan.startup")
+                expected = [*closing, "lifespan.startup.failed"]
+                self.assertEqual(self.told, [(each, False) for each in expected])
+                self.assertIn("the scheduler did not start", logs.output[0])
+
+    async def test_leaves_a_scheduler_at_work_that_somebody_else_has_started(self):
+        self.scheduler.start()
+        refused = self.assertRaises(asyncz.SchedulerAlreadyRunningError)
+        with self.assertLogs("asyncz", "ERROR"), refused:
+            await self.serve(self.with_lifespan, "lifespan.startup")
+        self.assertTrue(self.scheduler.running)
+
+    async def test_leaves_it_to_the_server_what_an_application_means_that_raises_in_its_startup(
+        self,
+    ):
+        with self.assertRaisesRegex(KeyError, "on purpose"):
+            await self.serve(self.raising, "lifespan.startup")
+        self.assertEqual((self.told, self.scheduler.running), ([], False))
+
+    async def test_warns_once_of_requests_that_come_without_a_lifespan(self):
+        for app in (self.without_lifespan, self.raising):
+            with self.subTest(app.__name__), self.assertLogs("asyncz", "WARNING") as logs:
+                served = self.scheduler.asgi(app)
+                if app == self.raising:
+                    with contextlib.suppress(KeyError):
+                        await served({"type": "lifespan"}, self.nothing, None)
+                for _ in range(3):
+                    await served({"type": "http"}, None, None)
+                self.assertEqual(len(logs.output), 1, logs.output)
+                self.assertIn("no lifespan has started the scheduler", logs.output[0])
+
+    async def nothing(self):
+        return {"type": "lifespan.startup"}
+
+    async def test_does_not_warn_of_requests_to_a_scheduler_that_runs(self):
+        self.scheduler.start()
+        with self.assertLogs("asyncz", "WARNING") as logs:
+            served = self.scheduler.asgi(self.without_lifespan)
+            await served({"type": "websocket"}, None, None)
+            await self.scheduler.shutdown()
+            await served({"type": "http"}, None, None)
+            logging.getLogger("asyncz").warning("and no other")
+        self.assertEqual(logs.output, ["WARNING:asyncz:and no other"])
+
+    async def test_has_the_attributes_of_the_application(self):
+        class Application:
+            title, overrides = "mine", {"old": 1}
+
+            def __init__(self):
+                self.routes = []
+
+            def get(self, path):
+                self.routes.append(path)
+                return self
+
+            async def __call__(self, scope, receive, send):
+                self.seen = scope["type"]
+
+        inner = Application()
+        app = self.scheduler.asgi(inner)
+        app.get("/")
+        app.overrides = {}
+        self.assertEqual((app.title, inner.routes, inner.overrides), ("mine", ["/"], {}))
+        del app.overrides
+        self.assertEqual((inner.overrides, app.__wrapped__ is inner), ({"old": 1}, True))
+        with self.assertRaisesRegex(AttributeError, "'Application' object has no attribute 'got'"):
+            app.got  # noqa: B018
+        with self.assertRaises(AttributeError):
+            del app.title
+        twin = copy.copy(app)
+        self.scheduler.start()
+        await twin({"type": "http"}, None, None)
+        self.assertEqual((twin.title, inner.seen), ("mine", "http"))
+        self.assertTrue(inspect.iscoroutinefunction(app.__call__), "servers look at that")
 
     async def test_passes_everything_else_through(self):
         async def app(*given):
             seen.append(given)
 
         seen, given = [], ({"type": "http"}, object(), object())
-        await self.scheduler.asgi(app)(*given)
+        with self.assertLogs("asyncz", "WARNING"):
+            await self.scheduler.asgi(app)(*given)
         self.assertEqual((seen, self.scheduler.running), ([given], False))
+
+
+class TestLifespan(VirtualTimeTestCase):
+    async def test_is_a_context_manager_with_an_application_or_none(self):
+        for arguments in ([], [object()]):
+            with self.subTest(arguments):
+                # Some frameworks take what it gives for their state.
+                async with self.scheduler.lifespan(*arguments) as given:
+                    self.assertEqual((given, self.scheduler.running), (None, True))
+                self.assertFalse(self.scheduler.running)
+
+    async def test_waits_for_running_jobs_also_where_the_application_fails(self):
+        async def job():
+            await asyncio.sleep(10)
+            ended.append(self.now())
+
+        ended = []
+        self.scheduler.add_job(job)
+        with self.assertRaisesRegex(KeyError, "of the application"):
+            async with self.scheduler.lifespan():
+                await asyncio.sleep(1)
+                raise KeyError("of the application")
+        self.assertEqual((ended, self.scheduler.running), (["00:00:10"], False))
 
 
 # === Scheduler ===
@@ -10068,6 +10194,43 @@ class TestAsyncIOScheduler(unittest.TestCase):
             ([True], [False], False),
         )
 
+    def test_may_be_entered_where_another_kind_of_loop_runs(self):
+        """As that of trio: asyncio knows of none in this thread."""
+
+        async def main():
+            async with scheduler:
+                states.append(scheduler.running)
+                raise KeyError("of the body")
+
+        async def end():
+            await scheduler.shutdown()
+            return scheduler.running
+
+        states, scheduler = [], asyncz.AsyncIOScheduler()
+        with self.assertRaisesRegex(KeyError, "of the body"):
+            main().send(None)
+        self.assertEqual((states, scheduler.running), ([True], False))
+        scheduler.start()
+        with self.assertRaises(StopIteration) as stop:
+            end().send(None)
+        self.assertFalse(stop.exception.value)
+
+    def test_warns_where_gevent_has_patched_threads(self):
+        for patched in (True, False):
+            module = types.SimpleNamespace(
+                is_module_patched=lambda name: patched and name == "threading"
+            )
+            with (
+                self.subTest(patched=patched),
+                unittest.mock.patch.dict(sys.modules, {"gevent.monkey": module}),
+                self.assertLogs("asyncz", "WARNING") as logs,
+            ):
+                asyncz.logging.getLogger("asyncz").warning("and no other")
+                with asyncz.AsyncIOScheduler():
+                    pass
+                found = ["gevent has patched threading" in line for line in logs.output]
+                self.assertEqual(found, [False, True] if patched else [False])
+
     def test_runs_where_signals_can_not_be_handled(self):
         """As in a sub-interpreter."""
         refused = {
@@ -10254,6 +10417,17 @@ class TestAsyncIOSchedulerWithoutThreads(unittest.TestCase):
         self.assertFalse(scheduler.running)
         with scheduler:
             self.assertTrue(wait_until(lambda: ran, 5))
+
+    def test_for_its_end_ends_all_the_same(self):
+        """As at the end of some versions of Python."""
+        ended = []
+        scheduler = asyncz.AsyncIOScheduler(stores={"default": DictStore()})
+        scheduler.add_listener(ended.append, asyncz.SCHEDULER_SHUTDOWN | asyncz.SCHEDULER_STARTED)
+        scheduler.start()
+        self.assertTrue(wait_until(lambda: ended))
+        with self.starved("asyncz-closing"):
+            scheduler.shutdown()
+        self.assertEqual((scheduler.running, len(ended)), (False, 2))
 
     def test_for_ever_calls_functions_in_place(self):
         async def main():
@@ -10746,7 +10920,6 @@ class TestCommandLine(unittest.TestCase):
                 "asyncz: [Errno 2] No such file or directory: 'nothing.sqlite3'",
             ),
             (["next"], "asyncz: the following arguments are required: expression"),
-            ([], "asyncz: the following arguments are required: COMMAND"),
             (["run"], "asyncz: the following arguments are required: module:scheduler"),
             (
                 ["run", "app"],
@@ -10757,20 +10930,123 @@ class TestCommandLine(unittest.TestCase):
                 "asyncz: scheduler='nothing:scheduler': there is no module 'nothing'; write it as 'package.module:object'",
             ),
             (["run", "app:number"], "asyncz: scheduler='app:number': 5 is not an AsyncIOScheduler"),
+            (
+                ["run", "app:AsyncIOScheduler"],
+                "asyncz: scheduler='app:AsyncIOScheduler': <class '__main__.AsyncIOScheduler'> is not an AsyncIOScheduler",
+            ),
+            (
+                ["run", "app:other"],
+                "asyncz: scheduler='app:other': <an AsyncIOScheduler> is not an AsyncIOScheduler",
+            ),
         ]
+        with open(pathlib.Path(self.folder, "app.py"), "a") as app:
+            app.write(
+                "class Other:\n    def __repr__(self): return '<an AsyncIOScheduler>'\n"
+                "Other.__name__ = 'AsyncIOScheduler'\nother = Other()\n"
+            )
         result = run_python("-m", "asyncz", *rows[0][0], cwd=self.folder)
         self.assertEqual(
             (result.returncode, result.stdout, result.stderr), (2, "", f"{rows[0][1]}\n")
         )
-        program = "import runpy\nrunpy.run_module('asyncz', run_name='__main__')"
-        done = run_forked(
-            *((program, arguments, {}) for arguments, _ in rows),
+        for (arguments, expected), answer in zip(rows, self.called(*(row for row, _ in rows))):
+            with self.subTest(arguments):
+                self.assertEqual(answer, (2, "", f"{expected}\n"))
+
+    def called(self, *lines):
+        """Return exit status, output and errors of `python -m asyncz` with these arguments each."""
+        program = "import runpy\nrunpy.run_module('asyncz', run_name='__main__', alter_sys=True)"
+        return run_forked(
+            *((program, arguments, {}) for arguments in lines),
             preloaded=("asyncio", "argparse", "zoneinfo"),
             cwd=self.folder,
         )
-        for (arguments, expected), answer in zip(rows, done):
-            with self.subTest(arguments):
-                self.assertEqual(answer, (2, "", f"{expected}\n"))
+
+    def test_lists_its_commands_where_none_is_given_and_tells_its_version(self):
+        nothing, asked, version = self.called([], ["--help"], ["--version"])
+        for command in ("    next ", "    run ", "    demo ", "  --version "):
+            self.assertIn(f"\n{command}", asked[1])
+        self.assertEqual((nothing, asked[0]), ((2, asked[1], ""), 0))
+        self.assertEqual(version, (0, f"asyncz {asyncz.__version__}\n", ""))
+
+    def test_shows_where_an_error_in_the_module_of_the_scheduler_is(self):
+        scheduler = "import asyncz\nscheduler = asyncz.AsyncIOScheduler()\n"
+        store = "class Odd(asyncz.MemoryStore):\n    def start(self, *_): [][1]\nscheduler.add_store(Odd())"
+        modules = {
+            "key": ("import os\nos.environ['NO_SUCH_KEY']", "KeyError: 'NO_SUCH_KEY'"),
+            "deep": ("import deeper", "ValueError: invalid literal for int() with base 10: 'x'"),
+            "deeper": ("int('x')", "ValueError: invalid literal for int() with base 10: 'x'"),
+            "lookup": ("raise LookupError('of mine')", "LookupError: of mine"),
+            "lacks": ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
+            "wrong": (f"{scheduler}scheduler.add_job(3)", "TypeError: fn=3: not callable;"),
+            "late": (f"{scheduler}{store}", "IndexError: list index out of range"),
+        }
+        for name, (text, _) in modules.items():
+            pathlib.Path(self.folder, f"{name}.py").write_text(text)
+        done = self.called(*(["run", f"{name}:scheduler"] for name in modules))
+        for (name, (_, last)), (status, output, errors) in zip(modules.items(), done):
+            with self.subTest(name):
+                self.assertEqual((status, output), (1, ""))
+                self.assertRegex(errors, rf'(?s)^(Traceback.*)?  File ".*{name}.py", line \d')
+                self.assertRegex(errors.splitlines()[-1], f"^{re.escape(last)}")
+                self.assertNotIn("importlib", errors)
+        pathlib.Path(self.folder, "syntax.py").write_text("def (")
+        result = run_python("-m", "asyncz", "run", "syntax:scheduler", cwd=self.folder)
+        self.assertRegex(result.stderr, r"(?s)^Traceback.*syntax.py.*\nSyntaxError: invalid syntax")
+        self.assertEqual(result.returncode, 1)
+
+    def test_says_in_one_line_what_keeps_a_scheduler_from_its_start(self):
+        text = "import asyncz\nscheduler = asyncz.AsyncIOScheduler()\nscheduler.add_job(print, executor='none')\n"
+        pathlib.Path(self.folder, "lacking.py").write_text(text)
+        done = run_python("-m", "asyncz", "run", "lacking:scheduler", cwd=self.folder)
+        error = "asyncz: executor='none': no such executor; there are 'default'\n"
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (1, "", error))
+
+    def test_runs_the_scheduler_of_another_copy(self):
+        package = pathlib.Path(self.folder, "myapp", "_vendor")
+        package.mkdir(parents=True)
+        shutil.copy(asyncz.__file__, package / "asyncz.py")
+        text = """
+            from myapp._vendor import asyncz
+
+            class Scheduler(asyncz.AsyncIOScheduler):
+                pass
+
+            scheduler = Scheduler()
+            scheduler.add_job(lambda: print("ran") or scheduler.shutdown())
+        """
+        pathlib.Path(self.folder, "vapp.py").write_text(textwrap.dedent(text))
+        done = run_python(str(package / "asyncz.py"), "run", "vapp:scheduler", cwd=self.folder)
+        self.assertEqual((done.returncode, done.stdout), (0, "ran\n"), done.stderr)
+
+    def test_leaves_at_a_second_signal_without_a_word_of_the_loop(self):
+        text = """
+            import asyncio, sys, asyncz
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job()
+            async def job():
+                print("begun", file=sys.stderr, flush=True)
+                await asyncio.sleep(600)
+        """
+        pathlib.Path(self.folder, "long.py").write_text(textwrap.dedent(text))
+        command = [sys.executable, "-m", "asyncz", "run", "long:scheduler"]
+        options = {"stderr": subprocess.PIPE, "text": True, "cwd": self.folder}
+        with subprocess.Popen(command, env=environment(), **options) as process:
+            guard = threading.Timer(60, process.kill)
+            guard.start()
+            lines = list(iter(process.stderr.readline, "begun\n"))
+            process.send_signal(signal.SIGINT)
+            waiting = "WARNING asyncz: waiting for 1 running job; Ctrl-C again to leave now\n"
+            for line in process.stderr:
+                if line.endswith(waiting):
+                    # What comes within a second of the first is a part of it.
+                    time.sleep(1.1)
+                    process.send_signal(signal.SIGINT)
+                lines.append(line)
+            process.wait(60)
+            guard.cancel()
+        errors = [line for line in lines if "Traceback" in line]
+        self.assertEqual((process.returncode, errors), (130, []), lines)
 
     def shown(self, *arguments, columns=80):
         """Return the lines that a command prints, in this process."""
@@ -10989,6 +11265,7 @@ class TestCommandLine(unittest.TestCase):
                     (first, rest, process.returncode), ("ready True True\n", "finished\n", 0)
                 )
                 self.assertNotIn("Traceback", errors)
+                self.assertIn("waiting for 1 running job; Ctrl-C again to leave now\n", errors)
 
     def test_shows_that_this_machine_can_run_it(self):
         output, errors = self.demo.communicate(timeout=30)
@@ -11156,50 +11433,193 @@ class TestReadme(unittest.TestCase):
 
 
 class TestRun(unittest.TestCase):
+    PROGRAM = """
+        import asyncz, os, signal, sys
+        scheduler = asyncz.AsyncIOScheduler()
+        def job():
+            print("begun", flush=True)
+            os.read(0, 1)
+            print("ended", flush=True)
+        scheduler.add_job(job)
+        scheduler.add_listener(lambda event: print("stopped", flush=True), asyncz.SCHEDULER_SHUTDOWN)
+        if len(sys.argv) > 1:
+            signal.signal(signal.SIGHUP, getattr(signal, sys.argv[1], None) or (lambda *_: None))
+        scheduler.run()
+        print("after")
+    """
+    WAITING = "waiting for 1 running job; Ctrl-C again to leave now"
+    GRACEFUL = ["begun", WAITING, "ended", "stopped", "after"]
+    # What is done about SIGHUP before, signals that come at once, those of a second later; exit
+    # status, output.
+    TABLE = [
+        # A terminal that goes away, and systemd, send two, which are one.
+        ([], ["SIGTERM", "SIGHUP", "SIGINT"], [], 0, GRACEFUL),
+        ([], ["SIGHUP"], ["SIGHUP"], 0, GRACEFUL),
+        ([], ["SIGTERM"], ["SIGTERM"], 143, ["begun", WAITING, "stopped"]),
+        ([], ["SIGINT"], ["SIGINT"], -signal.SIGINT, ["begun", WAITING, "stopped"]),
+        # As with nohup, or where the program has something else in mind.
+        (["SIG_IGN"], ["SIGHUP", "SIGTERM"], [], 0, GRACEFUL),
+        (["mine"], ["SIGHUP", "SIGTERM"], [], 0, GRACEFUL),
+    ]
+
+    def outcome(self, before, at_once, later, status, _):
+        command = [sys.executable, "-c", textwrap.dedent(self.PROGRAM), *before]
+        streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen(command, env=environment(), text=True, **streams) as process:
+            guard = threading.Timer(60, process.kill)
+            guard.start()
+            lines = [process.stdout.readline()]
+            for name in at_once:
+                process.send_signal(getattr(signal, name))
+            lines.append(process.stdout.readline())
+            for name in later:
+                # What comes within a second of the first is a part of it.
+                time.sleep(1.1)
+                process.send_signal(getattr(signal, name))
+            if status == 0:
+                process.stdin.write("\n")
+                process.stdin.flush()
+            lines += process.stdout.readlines()
+            process.wait(60)
+            guard.cancel()
+        lines = [line.strip() for line in lines]
+        return process.returncode, [line for line in lines if line in self.GRACEFUL]
+
     def test_ends_by_a_signal(self):
-        code = """
-            import asyncio, asyncz, sys
-            scheduler = asyncz.AsyncIOScheduler()
-            async def job():
-                print("begun", flush=True)
-                await asyncio.sleep(float(sys.argv[1]))
-                print("ended", flush=True)
+        with concurrent.futures.ThreadPoolExecutor(len(self.TABLE)) as pool:
+            outcomes = list(pool.map(lambda row: self.outcome(*row), self.TABLE))
+        for row, outcome in zip(self.TABLE, outcomes):
+            with self.subTest(row[:3]):
+                self.assertEqual(outcome, row[3:])
+
+    def test_ends_well_where_its_terminal_goes_away(self):
+        program = """
+            import fcntl, os, sys, termios, threading, asyncz
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+            def job():
+                os.write(write, b"begun ")
+                stopping.wait()
+                # Into a terminal that is gone.
+                print("one line")
+                print("and another", file=sys.stderr)
+                os.write(write, b"ended ")
+
+            class Scheduler(asyncz.AsyncIOScheduler):
+                def shutdown(self, wait=True):
+                    stopping.set()
+                    return super().shutdown(wait)
+
+            stopping, write = threading.Event(), int(sys.argv[1])
+            scheduler = Scheduler()
             scheduler.add_job(job)
-            scheduler.add_listener(lambda event: print("stopped", flush=True), asyncz.SCHEDULER_SHUTDOWN)
-            asyncz.logging.getLogger("asyncz").addHandler(handler := asyncz.logging.StreamHandler(sys.stdout))
-            asyncz.logging.getLogger("asyncz").setLevel("INFO")
-            handler.addFilter(lambda record: "stopping" in record.getMessage())
-            handler.setFormatter(asyncz.logging.Formatter("stopping", validate=False))
+            scheduler.run()
+            print("the last")
+            os.write(write, b"after")
+        """
+        reading, writing = os.pipe()
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program), str(writing)],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            pass_fds=[writing],
+            start_new_session=True,
+            env=environment(),
+        )
+        os.close(theirs)
+        os.close(writing)
+        guard = threading.Timer(60, process.kill)
+        guard.start()
+        with process, open(reading, "rb", buffering=0) as told:
+            log = [told.read(100)]
+            os.close(ours)
+            log += iter(lambda: told.read(100), b"")
+            process.wait(60)
+            guard.cancel()
+        self.assertEqual((b"".join(log), process.returncode), (b"begun ended after", 0))
+
+
+class TestProcessPoolOfAProgram(unittest.TestCase):
+    PROGRAM = """
+        import os, signal, sys, time, asyncz
+
+        SIGNALS = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
+        if __name__ == "__mp_main__" and sys.argv[1] == "early":
+            # A process of the pool, before it has handlers.
+            for number in SIGNALS:
+                os.killpg(0, number)
+
+        def job(path):
+            print("begun", flush=True)
+            while not os.path.exists(path):
+                time.sleep(0.01)
+            print("ended", flush=True)
+
+        if __name__ == "__main__":
+            pool = asyncz.ProcessPoolExecutor(1)
+            scheduler = asyncz.AsyncIOScheduler(executors={"default": pool})
+            scheduler.add_job(job, args=["go"])
             scheduler.run()
             print("after")
-        """
-        table = [
-            (signal.SIGTERM, 1, 0, ["begun", "stopping", "ended", "stopped", "after"]),
-            (signal.SIGINT, 1, 0, ["begun", "stopping", "ended", "stopped", "after"]),
-            (signal.SIGTERM, 2, 143, ["begun", "stopping", "stopped"]),
-            (signal.SIGINT, 2, -signal.SIGINT, ["begun", "stopping", "stopped"]),
-        ]
+    """
 
-        def run(number, times, *_):
-            command = [sys.executable, "-c", textwrap.dedent(code), "0.3" if times == 1 else "60"]
-            options = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-            with subprocess.Popen(command, env=environment(), **options) as process:
-                guard = threading.Timer(20, process.kill)
-                guard.start()
-                lines = [process.stdout.readline().strip()]
-                for _ in range(times):
-                    process.send_signal(number)
-                    lines.append(process.stdout.readline().strip())
-                lines += process.stdout.read().split()
-                process.wait(20)
+    def setUp(self):
+        folder = temporary_folder()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        pathlib.Path(self.folder, "main.py").write_text(textwrap.dedent(self.PROGRAM))
+
+    @contextlib.contextmanager
+    def program(self, *arguments):
+        """Run it as the leader of a group of processes."""
+        with subprocess.Popen(
+            [sys.executable, "main.py", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=self.folder,
+            env=environment(),
+            start_new_session=True,
+        ) as process:
+            guard = threading.Timer(60, os.killpg, [process.pid, signal.SIGKILL])
+            guard.start()
+            try:
+                yield process
+                process.wait(60)
+            finally:
                 guard.cancel()
-            return lines, process.returncode
 
-        with concurrent.futures.ThreadPoolExecutor(len(table)) as pool:
-            ends = list(pool.map(lambda row: run(*row), table))
-        for (number, times, status, expected), end in zip(table, ends):
-            with self.subTest(number=number, times=times):
-                self.assertEqual(end, (expected, status))
+    WAITING = TestRun.WAITING + "\n"
+
+    def test_does_not_hear_signals_to_the_group(self):
+        for when, lines in (
+            ("late", ["begun\n", self.WAITING]),
+            ("early", [self.WAITING, "begun\n"]),
+        ):
+            with self.subTest(when), self.program(when) as process:
+                output = [process.stdout.readline()]
+                if when == "late":
+                    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                        os.killpg(process.pid, number)
+                # Between them, that multiprocessing has lost a process of its own to the last.
+                output += iter(process.stdout.readline, lines[1])
+                pathlib.Path(self.folder, "go").touch()
+                output += process.stdout.readlines()
+                process.wait(60)
+                known = [line for line in output if line in ("begun\n", "ended\n", "after\n")]
+                expected = [line for line in lines[:1] if line in known]
+                self.assertEqual((output[0], process.returncode), (lines[0], 0), output)
+                self.assertEqual(known, [*expected, "ended\n", "after\n"], output)
+                pathlib.Path(self.folder, "go").unlink()
+
+    def test_ends_with_a_program_that_is_killed(self):
+        with self.program("late") as process:
+            self.assertEqual(process.stdout.readline(), "begun\n")
+            process.kill()
+            # It ends when no process has it open any more.
+            self.assertNotIn("ended", process.stdout.read())
 
 
 class TestNameOfAFunctionOfAProgram(unittest.TestCase):
@@ -11310,8 +11730,11 @@ class TestSchedulerInAProcess(unittest.TestCase):
         folder = temporary_folder()
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
+        jobs = textwrap.dedent(cls.ENDING_JOBS)
+        pathlib.Path(cls.folder, "ending_jobs.py").write_text(jobs)
+        others = ("OPTIONS", "ENDS", "ENDING_JOBS", "BEGINNING")
         programs = {
-            name: text for name, text in vars(cls).items() if name.isupper() and name != "OPTIONS"
+            name: text for name, text in vars(cls).items() if name.isupper() and name not in others
         }
         pool = concurrent.futures.ThreadPoolExecutor(len(programs))
         cls.addClassCleanup(pool.shutdown)
@@ -11339,7 +11762,208 @@ class TestSchedulerInAProcess(unittest.TestCase):
 
     def test_does_not_keep_it_with_a_job_that_hangs(self):
         done = self.result("HANGING")
-        self.assertEqual((done.stdout, done.stderr, done.returncode), ("True\n", "", 0))
+        self.assertEqual((done.stdout, done.returncode), ("True\n", 0))
+        self.assertRegex(done.stderr, "^job .* still running, abandoned; .*\n$")
+
+    # What each job is for its store at the end of a program that does not shut down its scheduler:
+    # one that ended, by whatever, is gone, and of the others, the next scheduler tells.
+    ENDS = {
+        "thread": "RunInterruptedError",
+        "thread, recover": "executed",
+        "queued": "executed",
+        "coroutine": "gone",
+        "coroutine, recover": "executed",
+        "stubborn": "RunInterruptedError",
+        "stuck": "RunInterruptedError",
+        "process": "RunInterruptedError",
+        "closed": "RunInterruptedError",
+        "abandoned": "RunInterruptedError",
+    }
+    ENDING_JOBS = """
+        import asyncio, os, pathlib, time
+
+        seconds = float(os.environ.get("HOLD", 0))
+
+        def begun(name):
+            if seconds:
+                pathlib.Path(os.environ["MARKS"] + name).touch()
+
+        def work(name):
+            begun(name)
+            time.sleep(seconds)
+
+        async def wait(name):
+            begun(name)
+            await asyncio.sleep(seconds)
+
+        async def resist(name):
+            begun(name)
+            while seconds:
+                try:
+                    await asyncio.sleep(seconds)
+                except asyncio.CancelledError:
+                    pass
+
+        async def block(name):
+            work(name)
+    """
+    BEGINNING = """
+        import asyncio, logging, os, pathlib, sys, time, asyncz
+
+        logging.disable(logging.CRITICAL)
+        sys.path.insert(0, os.path.dirname(sys.argv[1]))
+        os.environ.update(HOLD="600", MARKS=sys.argv[1] + " begun ")
+
+        def made(kind, **options):
+            store = asyncz.SQLiteStore(f"{sys.argv[1]} store {kind}", lease=900)
+            return asyncz.AsyncIOScheduler(stores={"default": store}, **options)
+
+        def add(scheduler, id, fn, executor="default"):
+            options = {"id": id, "executor": executor, "recover": id.endswith("recover")}
+            scheduler.add_job(f"ending_jobs:{fn}", args=[id], **options)
+
+        def has_begun(id):
+            return pathlib.Path(os.environ["MARKS"] + id).exists()
+
+        def begin(scheduler, id, fn, executor="default"):
+            add(scheduler, id, fn, executor)
+            deadline = time.monotonic() + 30
+            while not has_begun(id) and time.monotonic() < deadline:
+                time.sleep(0.01)
+    """
+    ENDING = (
+        BEGINNING
+        + """
+        several = made("several", executors={"one": asyncz.ThreadPoolExecutor(1)})
+        several.start()
+        begin(several, "thread", "work", "one")
+        begin(several, "thread, recover", "work")
+        begin(several, "coroutine", "wait")
+        begin(several, "coroutine, recover", "wait")
+        begin(several, "stubborn", "resist")
+        add(several, "queued", "work", "one")
+        process = made("process", executors={"process": asyncz.ProcessPoolExecutor(1)})
+        process.start()
+        begin(process, "process", "work", "process")
+        abandoned = made("abandoned")
+        abandoned.start()
+        begin(abandoned, "abandoned", "work")
+        abandoned.shutdown(wait=False)
+
+        async def till_it_begins(id):
+            while not has_begun(id):
+                await asyncio.sleep(0.01)
+
+        loop = asyncio.new_event_loop()
+        closed = made("closed", event_loop=loop)
+        closed.start()
+        add(closed, "closed", "wait")
+        loop.run_until_complete(asyncio.wait_for(till_it_begins("closed"), 30))
+        loop.close()
+        stuck = made("stuck")
+        stuck.start()
+        begin(stuck, "stuck", "block")
+        print("ends")
+    """
+    )
+
+    def test_that_ends_gives_back_what_has_not_begun_and_leaves_no_lease(self):
+        done = self.result("ENDING")
+        self.assertEqual((done.stdout, done.returncode), ("ends\n", 0), done.stderr)
+        paths = {str(path).rpartition(" ")[2]: path for path in self.folder.glob("ENDING store *")}
+        self.assertEqual(len(paths), 5)
+        held = []
+        for path in paths.values():
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                held += db.execute("SELECT id FROM jobs WHERE until > 0").fetchall()
+        self.assertEqual(held, [])
+        heard = dict.fromkeys(self.ENDS, "gone")
+
+        def hear(event):
+            kind = type(event.exception).__name__
+            heard[event.job_id] = "executed" if event.exception is None else kind
+
+        scheduler = asyncz.AsyncIOScheduler(
+            stores={name: asyncz.SQLiteStore(path, lease=900) for name, path in paths.items()},
+            executors={"one": asyncz.ThreadPoolExecutor(1), "process": asyncz.DebugExecutor()},
+        )
+        scheduler.add_listener(hear, asyncz.JOB_EXECUTED | asyncz.JOB_ERROR)
+        sys.path.insert(0, str(self.folder))
+        self.addCleanup(sys.path.remove, str(self.folder))
+        silence(self)
+        with scheduler:
+            wait_until(lambda: heard == self.ENDS, 20)
+        self.assertEqual(heard, self.ENDS)
+
+    HANDLING = """
+        import atexit, threading, asyncz
+
+        scheduler = asyncz.AsyncIOScheduler()
+        atexit.register(scheduler.shutdown)
+        scheduler.start()
+        begun = threading.Event()
+
+        def job():
+            begun.set()
+            threading.Event().wait(0.3)
+            print("ended")
+
+        scheduler.add_job(job)
+        begun.wait()
+    """
+
+    def test_that_has_its_own_way_to_end_goes_first(self):
+        done = self.result("HANDLING")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("ended\n", "", 0))
+
+    WORKING_ON = """
+        import threading, asyncz
+
+        scheduler = asyncz.AsyncIOScheduler()
+        scheduler.start()
+
+        ran = threading.Event()
+
+        async def job():
+            print("ran")
+            ran.set()
+
+        def work():
+            # Till the main thread has ended, and what ends with it.
+            threading.main_thread().join()
+            scheduler.add_job(job)
+            ran.wait(10)
+
+        threading.Thread(target=work).start()
+    """
+
+    def test_works_on_as_long_as_a_thread_that_is_no_daemon(self):
+        done = self.result("WORKING_ON")
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("ran\n", "", 0))
+
+    FORKING_AND_ENDING = (
+        BEGINNING
+        + """
+        import sqlite3, warnings
+
+        # Some Pythons warn of each fork.
+        warnings.simplefilter("ignore")
+        scheduler = made("one")
+        scheduler.start()
+        begin(scheduler, "a", "work")
+        child = os.fork()
+        if child == 0:
+            sys.exit()
+        status = os.waitpid(child, 0)[1]
+        db = sqlite3.connect(f"{sys.argv[1]} store one")
+        held = db.execute("SELECT count(*) FROM jobs WHERE until > 0").fetchall()
+        print(status, held, scheduler.running, scheduler.get_jobs())
+    """
+    )
+
+    def test_of_a_parent_is_left_alone_by_the_end_of_a_child(self):
+        done = self.result("FORKING_AND_ENDING")
+        self.assertEqual((done.stdout, done.returncode), ("0 [(1,)] True []\n", 0), done.stderr)
 
     FORKING = """
         import asyncz, os, threading, warnings
@@ -11505,6 +12129,106 @@ class TestSchedulerInAProcess(unittest.TestCase):
     def test_of_a_module_that_is_reloaded_stays_at_work(self):
         done = self.result("RELOADING")
         self.assertEqual((done.stderr, done.stdout), ("", "True\nNone True\nFalse\n"))
+
+
+class TestMachineThatIsNotLinux(unittest.TestCase):
+    PROGRAM = """
+        import asyncio, contextlib, io, os, signal, sys, threading, time
+
+        absent = {os: ("fork", "register_at_fork"), signal: ("SIGHUP", "pthread_sigmask", "SIG_BLOCK")}
+        for module, names in absent.items():
+            for name in names:
+                delattr(module, name)
+
+        def refuse(self, *arguments):
+            raise NotImplementedError
+
+        for kind in (asyncio.AbstractEventLoop, asyncio.SelectorEventLoop):
+            kind.add_signal_handler = kind.remove_signal_handler = refuse
+
+        # Clocks that tick every 16 ms.
+        fine_ns, fine = time.time_ns, time.monotonic
+        time.time_ns = lambda: fine_ns() // 16_000_000 * 16_000_000
+        time.time = lambda: time.time_ns() / 1_000_000_000
+        time.monotonic = lambda: fine() // 0.016 * 0.016
+
+        import asyncz
+
+        class Program:
+            def __init__(self):
+                self.runs, self.done = [], threading.Event()
+                self.scheduler = asyncz.AsyncIOScheduler(timezone="UTC")
+                for job in (self.plain, self.coroutine):
+                    options = {"coalesce": False, "max_instances": 100}
+                    self.scheduler.add_job(job, "interval", seconds=0.05, **options)
+
+            def plain(self):
+                self.note()
+
+            async def coroutine(self):
+                await asyncio.sleep(0.02)
+                self.note()
+
+            def note(self):
+                run = asyncz.current_run()
+                self.runs.append((run.job.name, run.scheduled_run_time))
+                if len(self.runs) == 20:
+                    self.done.set()
+
+            def interrupt(self):
+                # As Ctrl-C does.
+                self.done.wait(30)
+                os.kill(os.getpid(), signal.SIGINT)
+
+            def check(self):
+                times = {name: sorted(at for each, at in self.runs if each == name) for name, _ in self.runs}
+                steps = [(b - a).total_seconds() for each in times.values() for a, b in zip(each, each[1:])]
+                return len(times), self.done.is_set(), set(steps)
+
+        program = Program()
+        with program.scheduler:
+            program.done.wait(30)
+        print("start", program.check())
+
+        program = Program()
+        threading.Thread(target=program.interrupt, daemon=True).start()
+        program.scheduler.run()
+        print("run", program.check(), program.scheduler.running)
+
+        program = Program()
+        print("simulate", len(asyncz.simulate(program.scheduler, "2026-01-01", "2026-01-01 00:00:01")))
+
+        program = sys.modules["program"] = Program()
+        threading.Thread(target=program.interrupt, daemon=True).start()
+        with contextlib.redirect_stderr(io.StringIO()) as log:
+            status = asyncz.main(["run", "program:scheduler"])
+        print("command run", status, program.check(), log.getvalue().count("scheduler shut down"))
+
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            status = asyncz.main(["next", "* * * * * *", "-n", "3"])
+        print("command next", status, len(printed.getvalue().splitlines()))
+
+        class Jobs:
+            pool = asyncz.ProcessPoolExecutor(1)
+
+        with asyncz.AsyncIOScheduler(executors={"default": Jobs.pool}) as scheduler:
+            job = scheduler.add_job(divmod, args=[7, 2], next_run_time=None)
+            print("process", scheduler.run_job(job.id).result(30))
+    """
+
+    def test_runs_schedules(self):
+        done = run_python("-W", "error", "-c", textwrap.dedent(self.PROGRAM), timeout=120)
+        good = "(2, True, {0.05})"
+        expected = [
+            f"start {good}",
+            f"run {good} False",
+            "simulate 40",
+            f"command run 0 {good} 1",
+            "command next 0 3",
+            "process (3, 1)",
+        ]
+        self.assertEqual(done.stdout.splitlines(), expected, done.stderr)
+        self.assertNotIn("Traceback", done.stderr)
 
 
 class TestSQLiteStoreInAFile(FaultTestCase):
