@@ -10922,6 +10922,10 @@ class TestCommandLine(unittest.TestCase):
             (["next"], "asyncz: the following arguments are required: expression"),
             (["run"], "asyncz: the following arguments are required: module:scheduler"),
             (
+                ["run", "app:scheduler", "--grace", "0"],
+                "asyncz: --grace=0.0: not a number of seconds above 0",
+            ),
+            (
                 ["run", "app"],
                 "asyncz: scheduler='app': not a reference; write it as 'package.module:object'",
             ),
@@ -11017,6 +11021,68 @@ class TestCommandLine(unittest.TestCase):
         pathlib.Path(self.folder, "vapp.py").write_text(textwrap.dedent(text))
         done = run_python(str(package / "asyncz.py"), "run", "vapp:scheduler", cwd=self.folder)
         self.assertEqual((done.returncode, done.stdout), (0, "ran\n"), done.stderr)
+
+    def test_logs_from_the_level_on_that_is_asked_for(self):
+        text = """
+            import asyncz, logging
+            {}
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job()
+            async def job():
+                logging.getLogger("mine").debug("a detail")
+                scheduler.shutdown()
+        """
+        setups = {"plain": "", "own": "logging.basicConfig(level='WARNING')"}
+        for name, setup in setups.items():
+            pathlib.Path(self.folder, f"{name}.py").write_text(textwrap.dedent(text).format(setup))
+        rows = [
+            ("plain", [], (False, True)),
+            ("plain", ["--log-level", "debug"], (True, True)),
+            ("plain", ["--log-level", "Error"], (False, False)),
+            ("own", [], (False, False)),
+            ("own", ["--log-level", "info"], (False, True)),
+        ]
+        done = self.called(*(["run", f"{name}:scheduler", *level] for name, level, _ in rows))
+        for (name, level, expected), (status, output, errors) in zip(rows, done):
+            with self.subTest(name, level=level):
+                found = "a detail" in errors, "scheduler started" in errors
+                self.assertEqual((status, output, found), (0, "", expected), errors)
+
+    def test_leaves_when_the_grace_of_a_stop_is_over(self):
+        text = """
+            import asyncio, sys, time, asyncz
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job()
+            async def job():
+                print("begun", file=sys.stderr, flush=True)
+                await asyncio.sleep(600)
+
+            @scheduler.scheduled_job()
+            def other():
+                time.sleep(600)
+        """
+        pathlib.Path(self.folder, "late.py").write_text(textwrap.dedent(text))
+        command = [sys.executable, "-m", "asyncz", "run", "late:scheduler"]
+        command += ["--grace", "0.3", "--log-level", "error"]
+        options = {"stderr": subprocess.PIPE, "text": True, "cwd": self.folder}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with (
+                self.subTest(number),
+                subprocess.Popen(command, env=environment(), **options) as process,
+            ):
+                guard = threading.Timer(20, process.kill)
+                guard.start()
+                first = process.stderr.readline()
+                process.send_signal(number)
+                rest = process.stderr.read()
+                process.wait(20)
+                guard.cancel()
+                self.assertEqual(
+                    (first, rest.splitlines()[-1], process.returncode),
+                    ("begun\n", "asyncz: jobs were still running after 0.3 s", 1),
+                )
 
     def test_leaves_at_a_second_signal_without_a_word_of_the_loop(self):
         text = """
@@ -11226,6 +11292,10 @@ class TestCommandLine(unittest.TestCase):
             (
                 ["run", "app:schedulr"],
                 r"asyncz: scheduler='app:schedulr': <module 'app' from '.*'> has no 'schedulr'; did you mean 'scheduler'\?\n",
+            ),
+            (
+                ["run", "app:scheduler", "--log-level", "loud"],
+                r"asyncz: argument --log-level: invalid choice: 'LOUD' \(choose from '?DEBUG.*\)\n",
             ),
             (
                 ["nxt", "* * * * *"],
