@@ -11114,13 +11114,9 @@ class TestCommandLine(unittest.TestCase):
         errors = [line for line in lines if "Traceback" in line]
         self.assertEqual((process.returncode, errors), (130, []), lines)
 
-    def shown(self, *arguments, columns=80):
+    def shown(self, *arguments):
         """Return the lines that a command prints, in this process."""
-        found = io.StringIO()
-        with (
-            contextlib.redirect_stdout(found),
-            unittest.mock.patch.dict(os.environ, {"COLUMNS": str(columns)}),
-        ):
+        with contextlib.redirect_stdout(io.StringIO()) as found:
             self.assertEqual(asyncz.main(arguments), 0)
         return found.getvalue().splitlines()
 
@@ -11191,44 +11187,48 @@ class TestCommandLine(unittest.TestCase):
     def test_draws_when_which_job_runs(self):
         reference = self.with_module(self.PICTURED)
         spring = [
-            "                   |27 Fri Mar  |28 Sat Mar  |29 Sun Mar  ",
-            "busy               |############|############|############",
-            "poll               |333333333333|333333333333|323333333333",
-            "backup             |.1..........|.1..........|.1..........",
-            "a name that is much|.11.........|.11.........|.11.........",
-            "once               |............|............|......1.....",
-            "paused             |............|............|............",
-            # 13 of 15 at most.
-            "all                |9##999999999|9##999999999|9##999#99999",
+            "               |27 Fri Mar  |28 Sat Mar  |29 Sun Mar  ",
+            "busy           |############|############|############",
+            "poll           |333333333333|333333333333|323333333333",
+            "backup         |.1..........|.1..........|.1..........",
+            "a name that is |.11.........|.11.........|.11.........",
+            "once           |............|............|......1.....",
+            "paused         |............|............|............",
+            # 13 and 14 of 15 at most, in tenths, rounded up.
+            "all            |9##999999999|9##999999999|9##999#99999",
             "from 2099-03-27 (Europe/Paris), 2 h a column: . no run, 1-9, # 10 or more",
             "all: the sum, or tenths of the highest where that is more than 10",
         ]
         found = self.shown("timeline", reference, "--days", "3", "--from", "2099-03-27 09:00")
         self.assertEqual(found, spring)
-        # The two hours from 2 o'clock are three.
-        found = self.shown("timeline", reference, "--days=3", "--from=2099-10-24", columns=50)
-        self.assertEqual(found[2], "poll               |333333333333|343333333333|333333333333")
-        found = self.shown("timeline", reference, "--from", "2099-03-23", columns=120)
-        self.assertEqual({len(line) for line in found[:-2]}, {19 + 7 * 13})
-        found = self.shown("timeline", reference, "--days", "1", "--from", "2099-03-27")
-        self.assertEqual(found[3], "backup             |...1....................")
-        found = self.shown("timeline", reference, "--days", "14", "--from", "2099-03-27")
-        self.assertEqual(
-            found[0], "                   |27 |28 |29 |30 |31 |01 |02 |03 |04 |05 |06 |07 |08 |09 "
-        )
+        # The two hours from 2 o'clock on are three.
+        found = self.shown("timeline", reference, "--days=3", "--from=2099-10-24")
+        self.assertEqual(found[2], "poll           |333333333333|343333333333|333333333333")
+        # A day, a week and more, in a terminal of 80 columns, or hardly more.
+        for days, per_day, width in ((1, 24, 40), (7, 8, 78), (14, 4, 85)):
+            found = self.shown("timeline", reference, f"--days={days}", "--from=2099-03-27")
+            self.assertEqual({len(line) for line in found[:-2]}, {width})
+            self.assertIn(f"{24 // per_day} h a column", found[-2])
+            cells = found[3].partition("|")[2].split("|")
+            self.assertEqual({cell.index("1") for cell in cells}, {3 * per_day // 24})
+        # From the day on that is today in the zone of the scheduler.
+        before = datetime.now(zoneinfo.ZoneInfo("Europe/Paris"))
+        found = self.shown("timeline", reference)
+        after = datetime.now(zoneinfo.ZoneInfo("Europe/Paris"))
+        self.assertIn(found[-2][5:15], (f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}"))
 
     def test_draws_what_runs_too_often_without_a_walk_through_all(self):
         reference = self.with_module(self.PICTURED)
         busy = importlib.import_module("seen").Busy
         before = busy.steps
         self.shown("timeline", reference, "--days", "14", "--from", "2099-03-27")
-        # Three columns a day, and what is before them.
-        self.assertLessEqual(busy.steps - before, (14 * 3 + 1) * 11)
+        # Four columns a day, and what is before them.
+        self.assertLessEqual(busy.steps - before, (14 * 4 + 1) * 11)
 
     def test_draws_nothing_where_there_is_no_job(self):
         reference = self.with_module("import asyncz\nscheduler = asyncz.AsyncIOScheduler()")
         found = self.shown("timeline", reference, "--days", "1")
-        self.assertEqual((len(found), found[1]), (4, f"all                |{'.' * 24}"))
+        self.assertEqual((len(found), found[1]), (4, f"all            |{'.' * 24}"))
         self.assertEqual(len(self.shown("jobs", reference)), 1)
 
     def test_lists_the_jobs_of_a_scheduler_and_its_file(self):
