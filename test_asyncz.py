@@ -11278,6 +11278,11 @@ class TestCommandLine(unittest.TestCase):
         self.assertRegex(found[1], f"^{re.escape(squeezed[1])}  {ended}")
         self.assertEqual((len(found), found[2]), (4, squeezed[2]))
         self.assertRegex(found[3], "^can't be run: bad: ")
+        # Without a word in the log, or of what was left open.
+        command = ["-W", "error", "-m", "asyncz", "jobs", "--sqlite", str(path)]
+        done = run_python(*command, cwd=self.folder)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout.splitlines()[-1], "^can't be run: bad: ")
         # From here, the module is not to be found.
         sys.path.remove(self.folder)
         sys.path_importer_cache.clear()
