@@ -12299,7 +12299,7 @@ class TestMachineThatIsNotLinux(unittest.TestCase):
             f"run {good} False",
             "simulate 40",
             f"command run 0 {good} 1",
-            "command next 0 3",
+            "command next 0 4",
             "process (3, 1)",
         ]
         self.assertEqual(done.stdout.splitlines(), expected, done.stderr)
