@@ -10,6 +10,7 @@ and its methods finish the sentence. A room whose promises show only in others h
     Time                  time zones
     Triggers              date, interval, and, or, those of the user's own
     Cron                  fields, crontab lines, clock changes
+    Calendar intervals    every so many days or months, against an oracle
     Schedules             a trigger in a job
     Callables             what can be a job, and its arguments
     Options               what else it can be given
@@ -2071,6 +2072,40 @@ class TestEveryTrigger(unittest.TestCase):
         # fmt: on
         self.assertEqual([str(trigger) for trigger, _ in rows], [expected for _, expected in rows])
 
+    def test_is_described_in_plain_english(self):
+        # fmt: off
+        rows = [
+            (IntervalTrigger(seconds=1), "every second"),
+            (IntervalTrigger(seconds=90), "every 90 seconds"),
+            (IntervalTrigger(seconds=0.25), "every 0.25 seconds"),
+            (IntervalTrigger(minutes=90), "every 90 minutes"),
+            (IntervalTrigger(hours=2, minutes=60), "every 3 hours"),
+            # Of elapsed time, so that where clocks change, they are not whole days.
+            (IntervalTrigger(days=1), "every 24 hours"),
+            (IntervalTrigger(weeks=2), "every 336 hours"),
+            (IntervalTrigger(hours=1, start_at="2026-01-05 10:00", jitter=5), "every hour, from Monday 2026-01-05 10:00:00, up to 5 seconds late"),
+            (IntervalTrigger(hours=1, end_at="2026-01-05 10:00Z", jitter=3600), "every hour, until Monday 2026-01-05 10:00:00 UTC, up to 1 hour late"),
+            (DateTrigger(), "once, when it is added"),
+            (DateTrigger("2026-12-01 08:00"), "once, on Tuesday 2026-12-01 08:00:00"),
+            (DateTrigger("2026-12-01 08:00Z", timezone="Europe/Paris"), "once, on Tuesday 2026-12-01 09:00:00 CET (Europe/Paris)"),
+            (asyncz.CalendarIntervalTrigger(weeks=2, hour=10, start_at="2026-01-05"), "every 2 weeks at 10:00, counted from Monday 2026-01-05"),
+            (asyncz.CalendarIntervalTrigger(days=1, hour=7, minute=5, second=9), "every day at 07:05:09"),
+            (asyncz.CalendarIntervalTrigger(days=3, timezone="UTC", start_at="2026-01-05 12:00", end_at="2027-01-01"),
+             "every 3 days at 00:00, counted from Monday 2026-01-05 12:00:00 UTC, until Friday 2027-01-01 00:00:00 UTC (UTC)"),
+            (asyncz.CalendarIntervalTrigger(months=3, hour=10, start_at="2026-01-31"),
+             "every 3 months at 10:00 where the month has that day, counted from Saturday 2026-01-31"),
+            (asyncz.CalendarIntervalTrigger(years=1, months=2, days=3), "every year, 2 months and 3 days at 00:00 where the month has that day"),
+            (OrTrigger([CronTrigger(hour=8, timezone="Asia/Tokyo"), IntervalTrigger(hours=3)], jitter=60),
+             "whenever [at 08:00 every day (Asia/Tokyo)] or [every 3 hours], up to 1 minute late"),
+            (AndTrigger([CronTrigger(day_of_week="mon"), OrTrigger([DateTrigger()])]), "whenever [at 00:00 on Monday] and [whenever [once, when it is added]]"),
+            # One of a user's that says nothing of it.
+            (Doubling(3), "Doubling(factor=3)"),
+        ]
+        # fmt: on
+        for trigger, expected in rows:
+            with self.subTest(trigger):
+                self.assertEqual(trigger.describe(), expected)
+
     def test_is_shown_in_full_as_what_makes_it_again(self):
         # fmt: off
         rows = [
@@ -3025,6 +3060,316 @@ class TestCronTriggerAtRandom(unittest.TestCase):
             with self.subTest(zone=zone, start=start):
                 compared += self.compare(zone, start, 1, 3 * 3600, expressions, 0)
         self.assertGreater(compared, 2000)
+
+
+# fmt: off
+# What a crontab line is, in English.
+DESCRIPTIONS = [
+    ("* * * * *", "every minute"),
+    ("*/5 * * * *", "every 5 minutes"),
+    ("0-59/15 * * * *", "every 15 minutes"),
+    ("0,30 * * * *", "every 30 minutes"),
+    ("15,45 * * * *", "at minutes 15 and 45 of every hour"),
+    ("*/7 * * * *", "at minutes 0, 7, ..., 56 of every hour"),
+    ("1-59/2 * * * *", "at minutes 1, 3, ..., 59 of every hour"),
+    ("5/20 * * * *", "at minutes 5, 25 and 45 of every hour"),
+    ("@hourly", "at minute 0 of every hour"),
+    ("17 * * * *", "at minute 17 of every hour"),
+    ("0 */2 * * *", "at minute 0 of hours 0, 2, ..., 22"),
+    ("0 */4 * * *", "at 00:00, 04:00, 08:00, 12:00, 16:00 and 20:00 every day"),
+    ("*/10 */2 * * *", "every 10 minutes of hours 0, 2, ..., 22"),
+    ("*/5 9-17 * * mon-fri", "every 5 minutes of hours 9 to 17 on Monday to Friday"),
+    ("0,20,40 9-17 * * *", "every 20 minutes of hours 9 to 17"),
+    ("0 9-17 * * 1-5", "at minute 0 of hours 9 to 17 on Monday to Friday"),
+    ("* 9 * * *", "every minute of hour 9"),
+    ("0-59 0-23 * * *", "every minute of hours 0 to 23"),
+    ("@daily", "at 00:00 every day"),
+    ("0 9 * * *", "at 09:00 every day"),
+    ("30 8,20 * * *", "at 08:30 and 20:30 every day"),
+    ("0,30 9-11 * * *", "at 09:00, 09:30, 10:00, 10:30, 11:00 and 11:30 every day"),
+    ("@weekly", "at 00:00 on Sunday"),
+    ("5 4 * * sun,sat", "at 04:05 on Saturday and Sunday"),
+    ("0 6 * * mon,wed,fri", "at 06:00 on Monday, Wednesday and Friday"),
+    ("0 6 * * 0-7", "at 06:00 on Monday to Sunday"),
+    ("0 6 * * 5-7", "at 06:00 on Friday to Sunday"),
+    ("0 6 * * *,5", "at 06:00 on Monday to Sunday"),
+    ("@monthly", "at 00:00 on day 1 of the month"),
+    ("@yearly", "at 00:00 on day 1 of the month, in January"),
+    ("0 0 1,15 * *", "at 00:00 on days 1 and 15 of the month"),
+    ("30 4 1,15 * 5", "at 04:30 on days 1 and 15 of the month or on Friday"),
+    ("0 0 1 1 mon", "at 00:00 on day 1 of the month or on Monday, in January"),
+    ("0 0 */2 * mon", "at 00:00 on days 1, 3, ..., 31 of the month if on Monday"),
+    ("0 0 1-7 * */7", "at 00:00 on days 1 to 7 of the month if on Sunday"),
+    ("0 0 L * *", "at 00:00 on the last day of the month"),
+    ("0 18 LW * *", "at 18:00 on the last workday of the month"),
+    ("0 0 15,L * *", "at 00:00 on day 15 and the last day of the month"),
+    ("0 0 * * 5L", "at 00:00 on the last Friday of the month"),
+    ("0 0 * * mon#2", "at 00:00 on the 2nd Monday of the month"),
+    ("0 0 * * mon,5#3,sunL", "at 00:00 on Monday, the last Sunday and the 3rd Friday of the month"),
+    ("0 0 L * mon#1", "at 00:00 on the last day of the month or on the 1st Monday of the month"),
+    ("0 12 * jun-aug *", "at 12:00 every day, in June to August"),
+    ("0 8-18 * jan,mar,dec *", "at minute 0 of hours 8 to 18, in January, March and December"),
+    ("* * * * * *", "every second"),
+    ("*/10 * * * * *", "every 10 seconds"),
+    ("30 * * * * *", "at second 30 of every minute"),
+    ("30 */5 * * * *", "at second 30 of minutes 0, 5, ..., 55 of every hour"),
+    ("* 5 * * * *", "every second of minute 5"),
+    ("*/10 * 9 * * *", "every 10 seconds of hour 9"),
+    ("15 30 8 * * *", "at 08:30:15 every day"),
+]
+# And keyword fields.
+KEYWORD_DESCRIPTIONS = [
+    ({"hour": 8}, "at 08:00 every day"),
+    ({"second": "*/15", "hour": "9-17"}, "every 15 seconds of hours 9 to 17"),
+    ({"day": "1st mon"}, "at 00:00 on the 1st Monday of the month"),
+    ({"day": "last,15,1"}, "at 00:00 on days 1, 15 and the last day of the month"),
+    ({"day": "1-7", "day_of_week": "mon", "hour": 9}, "at 09:00 on days 1 to 7 of the month if on Monday"),
+    ({"week": "*/2"}, "at 00:00 every day, in ISO weeks 1, 3, ..., 53"),
+    ({"week": 5, "day_of_week": "mon"}, "at 00:00 on Monday, in ISO week 5"),
+    ({"month": "*/3"}, "at 00:00 on day 1 of the month, in January, April, July and October"),
+    ({"year": 2026}, "at 00:00 on day 1 of the month, in January, in year 2026"),
+    ({"year": "2026-2030", "month": "6", "minute": 0}, "at minute 0 of every hour, in June, in years 2026 to 2030"),
+]
+# fmt: on
+
+
+def read_numbers(items: list[str], names: list[str]) -> set[int]:
+    """Return what "9 to 17", "0, 20 and 40" or "0, 5, ..., 55" mean."""
+    found: list[int] = []
+    step = 0
+    for item in items:
+        if item == "...":
+            step = found[-1] - found[-2]
+            continue
+        numbers = [names.index(word) if names else int(word) for word in item.split(" to ")]
+        if step:
+            found += range(found[-1] + step, numbers[0], step)
+            step = 0
+        found += range(numbers[0], numbers[-1] + 1)
+    return set(found)
+
+
+def read_days(text: str) -> Callable[[date], bool]:
+    """Return whether a date is one of "days 1, 15 and the last Friday of the month", or the like."""
+    body = text.removesuffix(" of the month")
+    assert (body == text) == (not re.search("day [0-9]|days|the ", body))
+    items = re.split(", | and ", re.sub("^days? ", "", body))
+    plain = [item for item in items if not item.startswith("the ")]
+    weekdays = list(calendar.day_name)
+    numbers = read_numbers(plain, [] if body.startswith("day") else weekdays)
+    kinds = {"day": range(7), "workday": range(5)}
+    kinds.update((name, range(n, n + 1)) for n, name in enumerate(weekdays))
+
+    def among(day: date) -> bool:
+        if (day.day if body.startswith("day") else day.weekday()) in numbers:
+            return True
+        for item in items:
+            if item.startswith("the "):
+                _, nth, kind = item.split()
+                length = calendar.monthrange(day.year, day.month)[1]
+                those = [
+                    n
+                    for n in range(1, length + 1)
+                    if date(day.year, day.month, n).weekday() in kinds[kind]
+                ]
+                those = those[-1:] if nth == "last" else those[int(nth[0]) - 1 : int(nth[0])]
+                if day.day in those:
+                    return True
+        return False
+
+    return among
+
+
+class Reading:
+    """What the description of a cron trigger says to somebody who knows nothing of the trigger."""
+
+    UNITS = ("second", "minute", "hour")
+
+    def __init__(self, text: str) -> None:
+        when, *within = text.split(", in ")
+        clock, _, days = when.partition(" on ")
+        self.within: dict[str, set[int]] = {}
+        for clause in within:
+            label = re.match("ISO weeks? |years? |", clause)[0]
+            names = [] if label else list(calendar.month_name)
+            items = re.split(", | and ", clause[len(label) :])
+            self.within[label.rstrip("s ") or "month"] = read_numbers(items, names)
+        self.days, self.either = [read_days("Monday to Sunday")], any
+        if days:
+            assert not clock.endswith(" every day")
+            first, *more = re.split(" (or|if) on ", days)
+            self.days = [read_days(first), *map(read_days, more[1:])]
+            self.either = all if "if" in more else any
+        self.clocks = self.read_clock(clock.removesuffix(" every day"))
+
+    def read_clock(self, text: str) -> Callable[[int], Iterator[int]]:
+        """Return what gives the seconds of a day, from one on."""
+        if re.match(r"at \d\d:", text):
+            times = [f"{it}:00"[:8].split(":") for it in re.split(", | and ", text[3:])]
+            seconds = sorted(3600 * int(h) + 60 * int(m) + int(s) for h, m, s in times)
+            return lambda start: (second for second in seconds if second >= start)
+        sizes = dict(zip(self.UNITS, (60, 60, 24)))
+        units: dict[str, set[int]] = {}
+        for phrase in text.removeprefix("at ").split(" of "):
+            every, count, unit, rest = re.match(r"(every )?(\d+ )?(\w+?)s?( .*|$)", phrase).groups()
+            size = sizes[unit]
+            if every:
+                units[unit] = set(range(0, size, int(count or 1)))
+                assert len(units[unit]) > 1 and size % int(count or 1) == 0
+            else:
+                units[unit] = read_numbers(re.split(", | and ", rest.strip()), [])
+        # What is finer than all that is named is zero, what is coarser is any.
+        finest = min(map(self.UNITS.index, units))
+        for number, unit in enumerate(self.UNITS):
+            units.setdefault(unit, {0} if number < finest else set(range(sizes[unit])))
+        seconds, minutes, hours = (sorted(units[unit]) for unit in self.UNITS)
+
+        def clocks(start: int) -> Iterator[int]:
+            for hour in hours:
+                for minute in minutes if 3600 * (hour + 1) > start else ():
+                    for second in seconds:
+                        if 3600 * hour + 60 * minute + second >= start:
+                            yield 3600 * hour + 60 * minute + second
+
+        return clocks
+
+    def has(self, day: date) -> bool:
+        shown = {"month": day.month, "year": day.year, "ISO week": day.isocalendar()[1]}
+        if any(shown[label] not in numbers for label, numbers in self.within.items()):
+            return False
+        return self.either(among(day) for among in self.days)
+
+    def runs(self, start: datetime, days: int) -> Iterator[datetime]:
+        for number in range(days):
+            day = start.date() + timedelta(days=number)
+            if self.has(day):
+                first = 0 if number else (start - midnight(start)) // timedelta(seconds=1)
+                for second in self.clocks(first):
+                    yield midnight(day) + timedelta(seconds=second)
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+class TestDescribeOfACronTrigger(unittest.TestCase):
+    def test_is_plain_english(self):
+        for expression, expected in DESCRIPTIONS:
+            with self.subTest(expression):
+                self.assertEqual(from_crontab(expression).describe(), expected)
+        for fields, expected in KEYWORD_DESCRIPTIONS:
+            with self.subTest(fields):
+                self.assertEqual(CronTrigger(**fields).describe(), expected)
+
+    def test_names_bounds_jitter_and_time_zone(self):
+        # fmt: off
+        rows = [
+            ({"timezone": "Europe/Paris"}, "at 08:00 every day (Europe/Paris)"),
+            ({"start_at": "2026-07-06"}, "at 08:00 every day, from Monday 2026-07-06"),
+            ({"start_at": "2026-07-06 06:00Z", "timezone": "Europe/Paris"}, "at 08:00 every day, from Monday 2026-07-06 08:00:00 CEST (Europe/Paris)"),
+            ({"end_at": "2026-07-06"}, "at 08:00 every day, until Monday 2026-07-06 00:00:00"),
+            ({"jitter": 60}, "at 08:00 every day, up to 1 minute late"),
+            ({"start_at": "2026-01-01", "end_at": "2026-12-31 12:00+01:00", "jitter": 2.5, "timezone": "UTC"},
+             "at 08:00 every day, from Thursday 2026-01-01 UTC, until Thursday 2026-12-31 11:00:00 UTC, up to 2.5 seconds late (UTC)"),
+        ]
+        # fmt: on
+        for more, expected in rows:
+            with self.subTest(more):
+                self.assertEqual(CronTrigger(hour=8, **more).describe(), expected)
+
+    def random_text(
+        self, chance: random.Random, low: int, high: int, names: Any, words: Any
+    ) -> str:
+        def named(number: int) -> str:
+            return chance.choice((str(number), names[number - low] if names else str(number)))
+
+        def item() -> str:
+            first = chance.randint(low, high)
+            step = chance.randint(1, min(30, high - low + 1))
+            forms = [
+                named(first),
+                f"{named(first)}-{named(chance.randint(first, high))}",
+                f"*/{step}",
+            ]
+            forms += [
+                f"{forms[1]}/{step}",
+                f"{first}/{step}",
+                named(first),
+                *chance.sample(words, 2),
+            ]
+            return chance.choice(forms)
+
+        # To find that February has no 31st takes long, and is not what this is about.
+        if chance.random() < (0.75 if names and high == 12 else 0.35):
+            return "*"
+        return ",".join(item() for _ in range(chance.choice((1, 1, 1, 2, 3))))
+
+    def check_readings(self, make: Callable[[random.Random], CronTrigger], seed: int) -> None:
+        chance, compared, some = random.Random(seed), 0, 0
+        for _ in range(800):
+            try:
+                trigger = make(chance)
+            except ValueError as error:
+                self.assertRegex(str(error), "no date matches")
+                continue
+            description = trigger.describe().removesuffix(" (UTC)")
+            start = at("2024-01-01") + timedelta(seconds=chance.randrange(6 * 365 * 86400))
+            days = 120
+            expected = list(itertools.islice(Reading(description).runs(start, days), 4))
+            found: list[datetime] = []
+            while len(found) < 4:
+                moment = trigger.get_next_trigger_time(found[-1] if found else None, start)
+                if moment is None or moment >= midnight(start) + timedelta(days=days):
+                    break
+                found.append(moment.astimezone(UTC))
+            self.assertEqual(found, expected, f"{trigger} is {description!r}, from {start}")
+            some += bool(found)
+            compared += 1
+        self.assertGreater(min(some, compared - some), 50)
+        self.assertGreater(compared, 700)
+
+    def test_of_a_crontab_line_says_what_it_does(self):
+        weekdays = ("sun", "mon", "TUE", "wed", "thu", "fri", "sat", "Sun")
+        months = [name.lower() for name in calendar.month_abbr[1:]]
+        nths = [f"{day}{nth}" for day in ("5", "mon", "7") for nth in ("L", "#1", "#2", "#5")]
+
+        def make(chance: random.Random) -> CronTrigger:
+            fields = [
+                self.random_text(chance, 0, 59, (), ["0", "0", "30"]),
+                self.random_text(chance, 0, 59, (), ["0", "0", "30"]),
+                self.random_text(chance, 0, 23, (), ["0", "12"]),
+                self.random_text(chance, 1, 31, (), ["L", "LW", "1-7"]),
+                self.random_text(chance, 1, 12, months, ["1-12", "jan,jul"]),
+                self.random_text(chance, 0, 7, weekdays, nths),
+            ]
+            return from_crontab(" ".join(fields[chance.randint(0, 1) :]), timezone="UTC")
+
+        self.check_readings(make, 4)
+
+    def test_of_keyword_fields_says_what_they_do(self):
+        weekdays = [name.lower() for name in calendar.day_abbr]
+        months = [name.upper() for name in calendar.month_abbr[1:]]
+        nths = ["last", "1st mon", "2nd TUE", "last fri", "5th sun", "3rd sat"]
+        fields = {
+            "year": (2024, 2030, (), ["2024-2099/2", "2025"]),
+            "month": (1, 12, months, ["1-12", "jan,jul"]),
+            "day": (1, 31, (), nths),
+            "week": (1, 53, (), ["53", "1-26"]),
+            "day_of_week": (0, 6, weekdays, ["mon-fri", "sat,sun"]),
+            "hour": (0, 23, (), ["0", "12"]),
+            "minute": (0, 59, (), ["0", "30"]),
+            "second": (0, 59, (), ["0", "0-59"]),
+        }
+
+        def make(chance: random.Random) -> CronTrigger:
+            chosen = chance.sample(list(fields), chance.randint(1, 4))
+            # Of a few weeks and of other months: it would take long to find that it never runs.
+            if "week" in chosen:
+                chosen = [name for name in chosen if name not in ("year", "month", "day")]
+            texts = {name: self.random_text(chance, *fields[name]) for name in chosen}
+            return CronTrigger(**texts, timezone="UTC")
+
+        self.check_readings(make, 5)
 
 
 # === Calendar intervals ===
@@ -8189,10 +8534,8 @@ class TestGetJobs(VirtualTimeTestCase):
             nothing, "interval", minutes=1, id="<b>&", name="<script>alert('x')</script>"
         )
         for shown in (self.scheduler.get_jobs()._repr_html_(), self.scheduler._repr_html_()):
-            self.assertIn(
-                "<td>&lt;b&gt;&amp;</td><td>&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;</td>",
-                shown,
-            )
+            self.assertIn(">&lt;b&gt;&amp;</td>", shown)
+            self.assertIn(">every minute</td>", shown)
             self.assertNotIn("<script>", shown)
         self.assertIn(
             "AsyncIOScheduler: stopped, 1 job, next run: 2026-01-01 00:01:00 UTC",
@@ -11369,7 +11712,8 @@ class TestCommandLine(unittest.TestCase):
             with self.subTest(command):
                 result = run_python(*command, "next", "0 12 1 7 *", "-n", "3", "-z", "Europe/Paris")
                 self.assertEqual((result.returncode, result.stderr), (0, ""))
-                lines = result.stdout.splitlines()
+                described, *lines = result.stdout.splitlines()
+                self.assertEqual(described, "at 12:00 on day 1 of the month, in July")
                 years = [int(line[4:8]) for line in lines]
                 self.assertEqual(
                     lines,
@@ -11382,10 +11726,9 @@ class TestCommandLine(unittest.TestCase):
 
     def test_prints_ten_in_the_local_zone_where_nothing_else_is_said(self):
         result = run_python("-m", "asyncz", "next", "* * * * * *", env={"TZ": "Asia/Tokyo"})
-        lines = result.stdout.splitlines()
-        self.assertEqual(
-            (result.stderr, len(lines), {line[-4:] for line in lines}), ("", 10, {" JST"})
-        )
+        described, *lines = result.stdout.splitlines()
+        self.assertEqual((result.stderr, described), ("", "every second"))
+        self.assertEqual((len(lines), {line[-4:] for line in lines}), (10, {" JST"}))
 
     def test_prints_what_there_is_where_an_expression_ends_early(self):
         result = run_python("-m", "asyncz", "next", "@yearly", "-n", "20000", "-z", "UTC")
@@ -11402,8 +11745,37 @@ class TestCommandLine(unittest.TestCase):
             (["next", "* * * * *", "-z", "Europe/Pariss"], f"asyncz: timezone={nowhere}"),
             (["next", "* * * * *", "-n", "0"], "asyncz: -n 0: not a number from 1"),
             (["next", "* * * * *", "-n", "x"], "asyncz: argument -n: invalid int value: 'x'"),
+            (
+                ["next", "@daily", "every 5x"],
+                "asyncz: 'every 5x': not an interval; write it as 'every 1h30m', with w, d, h, m or s",
+            ),
+            (
+                ["next", "every 0s"],
+                "asyncz: IntervalTrigger: seconds=0: the interval is 0 seconds; it must be more than zero, as in minutes=5",
+            ),
+            (
+                ["next", "@daily", "--from", "tomorrow"],
+                "asyncz: --from='tomorrow': not a date and time; give a datetime, a date, an ISO 8601 string such as '2026-12-01 08:00', or a timedelta from now",
+            ),
+            (
+                ["timeline", "app:scheduler", "--days", "15"],
+                "asyncz: --days 15: not a number from 1 to 14",
+            ),
+            (
+                ["timeline", "app:number"],
+                "asyncz: scheduler='app:number': 5 is not an AsyncIOScheduler",
+            ),
+            (["jobs"], "asyncz: one of the arguments --sqlite module:scheduler is required"),
+            (
+                ["jobs", "--sqlite", "nothing.sqlite3"],
+                "asyncz: [Errno 2] No such file or directory: 'nothing.sqlite3'",
+            ),
             (["next"], "asyncz: the following arguments are required: expression"),
             (["run"], "asyncz: the following arguments are required: module:scheduler"),
+            (
+                ["run", "app:scheduler", "--grace", "0"],
+                "asyncz: --grace=0.0: not a number of seconds above 0",
+            ),
             (
                 ["run", "app"],
                 "asyncz: scheduler='app': not a reference; write it as 'package.module:object'",
@@ -11531,6 +11903,68 @@ class TestCommandLine(unittest.TestCase):
             self.assertEqual(process.wait(60), 0, errors)
         self.assertNotIn(b"BrokenPipeError", errors)
 
+    def test_logs_from_the_level_on_that_is_asked_for(self):
+        text = """
+            import asyncz, logging
+            {}
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job()
+            async def job():
+                logging.getLogger("mine").debug("a detail")
+                scheduler.shutdown()
+        """
+        setups = {"plain": "", "own": "logging.basicConfig(level='WARNING')"}
+        for name, setup in setups.items():
+            pathlib.Path(self.folder, f"{name}.py").write_text(textwrap.dedent(text).format(setup))
+        rows = [
+            ("plain", [], (False, True)),
+            ("plain", ["--log-level", "debug"], (True, True)),
+            ("plain", ["--log-level", "Error"], (False, False)),
+            ("own", [], (False, False)),
+            ("own", ["--log-level", "info"], (False, True)),
+        ]
+        done = self.called(*(["run", f"{name}:scheduler", *level] for name, level, _ in rows))
+        for (name, level, expected), (status, output, errors) in zip(rows, done):
+            with self.subTest(name, level=level):
+                found = "a detail" in errors, "scheduler started" in errors
+                self.assertEqual((status, output, found), (0, "", expected), errors)
+
+    def test_leaves_when_the_grace_of_a_stop_is_over(self):
+        text = """
+            import asyncio, sys, time, asyncz
+            scheduler = asyncz.AsyncIOScheduler()
+
+            @scheduler.scheduled_job()
+            async def job():
+                print("begun", file=sys.stderr, flush=True)
+                await asyncio.sleep(600)
+
+            @scheduler.scheduled_job()
+            def other():
+                time.sleep(600)
+        """
+        pathlib.Path(self.folder, "late.py").write_text(textwrap.dedent(text))
+        command = [sys.executable, "-m", "asyncz", "run", "late:scheduler"]
+        command += ["--grace", "0.3", "--log-level", "error"]
+        options = {"stderr": subprocess.PIPE, "text": True, "cwd": self.folder}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with (
+                self.subTest(number),
+                subprocess.Popen(command, env=environment(), **options) as process,
+            ):
+                guard = threading.Timer(20, process.kill)
+                guard.start()
+                first = process.stderr.readline()
+                process.send_signal(number)
+                rest = process.stderr.read()
+                process.wait(20)
+                guard.cancel()
+                self.assertEqual(
+                    (first, rest.splitlines()[-1], process.returncode),
+                    ("begun\n", "asyncz: jobs were still running after 0.3 s", 1),
+                )
+
     def test_leaves_at_a_second_signal_without_a_word_of_the_loop(self):
         text = """
             import asyncio, sys, asyncz
@@ -11561,11 +11995,195 @@ class TestCommandLine(unittest.TestCase):
         errors = [line for line in lines if "Traceback" in line]
         self.assertEqual((process.returncode, errors), (130, []), lines)
 
+    def shown(self, *arguments):
+        """Return the lines that a command prints, in this process."""
+        with contextlib.redirect_stdout(io.StringIO()) as found:
+            self.assertEqual(asyncz.main(arguments), 0)
+        return found.getvalue().splitlines()
+
+    def test_merges_the_runs_of_several_expressions(self):
+        found = self.shown(
+            "next",
+            *("*/5 * * * *", "every 90s", "every  1d 2h"),
+            *("-n", "5", "-z", "Europe/Paris", "--from", "2026-07-06T10:00"),
+        )
+        self.assertEqual(
+            found,
+            [
+                "Mon 2026-07-06 10:00:00 CEST  */5 * * * *",
+                "Mon 2026-07-06 10:01:30 CEST  every 90s",
+                "Mon 2026-07-06 10:03:00 CEST  every 90s",
+                "Mon 2026-07-06 10:04:30 CEST  every 90s",
+                "Mon 2026-07-06 10:05:00 CEST  */5 * * * *",
+            ],
+        )
+
+    def test_understands_intervals_in_every_unit(self):
+        rows = [
+            ("every 90s", "every 90 seconds", "10:01:30"),
+            ("every 1h30m", "every 90 minutes", "11:30:00"),
+            ("every 1d 2h 3m 4s", "every 93784 seconds", "12:03:04"),
+            ("every 1w", "every 168 hours", "10:00:00"),
+        ]
+        for expression, described, clock in rows:
+            with self.subTest(expression):
+                start = ("-z", "UTC", "--from", "2026-07-06 12:00+02:00")
+                first, second = self.shown("next", expression, "-n", "1", *start)
+                self.assertEqual((first, second.split()[2]), (described, clock))
+
+    def with_module(self, text, name="seen"):
+        """Let a module of that text be imported, and return its scheduler's reference."""
+        pathlib.Path(self.folder, f"{name}.py").write_text(textwrap.dedent(text))
+        self.addCleanup(sys.modules.pop, name, None)
+        self.addCleanup(sys.path.remove, self.folder)
+        sys.path.insert(0, self.folder)
+        # The command adds the directory that it is called in.
+        self.addCleanup(setattr, sys, "path", sys.path.copy())
+        return f"{name}:scheduler"
+
+    PICTURED = """
+        import asyncz
+        from datetime import timedelta
+
+        class Busy(asyncz.BaseTrigger):
+            steps = 0
+
+            def get_next_trigger_time(self, previous, now):
+                Busy.steps += 1
+                return (previous or now) + timedelta(seconds=1)
+
+        scheduler = asyncz.AsyncIOScheduler(timezone="Europe/Paris")
+
+        @scheduler.scheduled_job("cron", hour=3, start_at="2090-01-01")
+        def backup(): raise SystemExit("nothing is run")
+
+        scheduler.add_job(backup, Busy(), name="busy")
+        add, options = scheduler.add_job, {"start_at": "2090-01-01"}
+        add(backup, "interval", name="poll", minutes=40, **options)
+        add(backup, "cron", name="a name that is much too long", hour="3,4", **options)
+        add(backup, "date", name="once", run_at="2099-03-29 12:00")
+        add(backup, "cron", name="paused", minute=1, next_run_time=None)
+    """
+
+    def test_draws_when_which_job_runs(self):
+        reference = self.with_module(self.PICTURED)
+        spring = [
+            "               |27 Fri Mar  |28 Sat Mar  |29 Sun Mar  ",
+            "busy           |############|############|############",
+            "poll           |333333333333|333333333333|323333333333",
+            "backup         |.1..........|.1..........|.1..........",
+            "a name that is |.11.........|.11.........|.11.........",
+            "once           |............|............|......1.....",
+            "paused         |............|............|............",
+            # 13 and 14 of 15 at most, in tenths, rounded up.
+            "all            |9##999999999|9##999999999|9##999#99999",
+            "from 2099-03-27 (Europe/Paris), 2 h a column: . no run, 1-9, # 10 or more",
+            "all: the sum, or tenths of the highest where that is more than 10",
+        ]
+        found = self.shown("timeline", reference, "--days", "3", "--from", "2099-03-27 09:00")
+        self.assertEqual(found, spring)
+        # The two hours from 2 o'clock on are three.
+        found = self.shown("timeline", reference, "--days=3", "--from=2099-10-24")
+        self.assertEqual(found[2], "poll           |333333333333|343333333333|333333333333")
+        # A day, a week and more, in a terminal of 80 columns, or hardly more.
+        for days, per_day, width in ((1, 24, 40), (7, 8, 78), (14, 4, 85)):
+            found = self.shown("timeline", reference, f"--days={days}", "--from=2099-03-27")
+            self.assertEqual({len(line) for line in found[:-2]}, {width})
+            self.assertIn(f"{24 // per_day} h a column", found[-2])
+            cells = found[3].partition("|")[2].split("|")
+            self.assertEqual({cell.index("1") for cell in cells}, {3 * per_day // 24})
+        # From the day on that is today in the zone of the scheduler.
+        before = datetime.now(zoneinfo.ZoneInfo("Europe/Paris"))
+        found = self.shown("timeline", reference)
+        after = datetime.now(zoneinfo.ZoneInfo("Europe/Paris"))
+        self.assertIn(found[-2][5:15], (f"{before:%Y-%m-%d}", f"{after:%Y-%m-%d}"))
+
+    def test_draws_what_runs_too_often_without_a_walk_through_all(self):
+        reference = self.with_module(self.PICTURED)
+        busy = importlib.import_module("seen").Busy
+        before = busy.steps
+        self.shown("timeline", reference, "--days", "14", "--from", "2099-03-27")
+        # Four columns a day, and what is before them.
+        self.assertLessEqual(busy.steps - before, (14 * 4 + 1) * 11)
+
+    def test_draws_nothing_where_there_is_no_job(self):
+        reference = self.with_module("import asyncz\nscheduler = asyncz.AsyncIOScheduler()")
+        found = self.shown("timeline", reference, "--days", "1")
+        self.assertEqual((len(found), found[1]), (4, f"all            |{'.' * 24}"))
+        self.assertEqual(len(self.shown("jobs", reference)), 1)
+
+    def test_lists_the_jobs_of_a_scheduler_and_its_file(self):
+        path = pathlib.Path(self.folder, "jobs.sqlite3")
+        reference = self.with_module(f"""
+            import asyncz
+            scheduler = asyncz.AsyncIOScheduler(
+                timezone="UTC", stores={{"default": asyncz.SQLiteStore({str(path)!r})}}
+            )
+
+            @scheduler.scheduled_job("cron", day_of_week="mon-fri", hour=8, start_at="2099-01-01")
+            def tick():
+                raise ValueError("first line\\nsecond line")
+
+            scheduler.add_job(tick, "interval", minutes=5, id="pau\\nsed", next_run_time=None)
+        """)
+        # fmt: off
+        listed = [
+            "id         function   schedule                                                  next run                 last run",
+            "seen:tick  seen:tick  at 08:00 on Monday to Friday, from Thursday 2099-01-01    2099-01-01 08:00:00 UTC",
+            "pau\\nsed   seen:tick  every 5 minutes                                           paused",
+        ]
+        # fmt: on
+        squeezed = [re.sub("  +", "  ", line) for line in listed]
+        found = self.shown("jobs", reference)
+        lines = [re.sub("  +|, in [0-9]+ days", "  ", line).rstrip() for line in found]
+        self.assertEqual(lines, squeezed)
+        self.assertEqual(
+            {line.index("  paused") - found[0].index("  next run") for line in found[2:]}, {0}
+        )
+        self.assertFalse(path.exists(), "it only looks")
+
+        scheduler = sys.modules["seen"].scheduler
+        scheduler.add_job("seen:tick", id="bad", next_run_time=None)
+        failed = threading.Event()
+        scheduler.add_listener(lambda event: failed.set(), asyncz.JOB_ERROR)
+        scheduler.update_job("seen:tick", next_run_time=datetime.now(UTC))
+        with scheduler:
+            self.assertTrue(failed.wait(20))
+        with contextlib.closing(sqlite3.connect(path)) as db, db:
+            db.execute("UPDATE jobs SET def = 'nonsense' WHERE id = 'bad'")
+        # It would fail if it were imported.
+        pathlib.Path(self.folder, "seen.py").write_text("raise KeyError('imported')")
+        del sys.modules["seen"]
+        importlib.invalidate_caches()
+        found = self.shown("jobs", "--sqlite", str(path))
+        found = [re.sub("(, in [0-9]+ days)? {2,}", "  ", line) for line in found]
+        ended = r"error \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC ValueError: first line$"
+        self.assertRegex(found[1], f"^{re.escape(squeezed[1])}  {ended}")
+        self.assertEqual((len(found), found[2]), (4, squeezed[2]))
+        self.assertRegex(found[3], "^can't be run: bad: ")
+        # Without a word in the log, or of what was left open.
+        command = ["-W", "error", "-m", "asyncz", "jobs", "--sqlite", str(path)]
+        done = run_python(*command, cwd=self.folder)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout.splitlines()[-1], "^can't be run: bad: ")
+        # From here, the module is not to be found.
+        sys.path.remove(self.folder)
+        sys.path_importer_cache.clear()
+        found = self.shown("jobs", "--sqlite", str(path))
+        there = "fn='seen:tick': there is no module 'seen'"
+        self.assertEqual(found[-1], f"can't be run: seen:tick: {there}")
+        self.assertEqual(os.listdir(self.folder).count("jobs.sqlite3"), 1)
+        sys.path.insert(0, self.folder)
+
     def test_names_the_nearest_that_there_is(self):
         rows = [
             (
                 ["run", "app:schedulr"],
                 r"asyncz: scheduler='app:schedulr': <module 'app' from '.*'> has no 'schedulr'; did you mean 'scheduler'\?\n",
+            ),
+            (
+                ["run", "app:scheduler", "--log-level", "loud"],
+                r"asyncz: argument --log-level: invalid choice: 'LOUD' \(choose from '?DEBUG.*\)\n",
             ),
             (
                 ["nxt", "* * * * *"],
@@ -13180,7 +13798,7 @@ class TestMachineThatIsNotLinux(unittest.TestCase):
             f"run {good} False",
             "simulate 40",
             f"command run 0 {good} 1",
-            "command next 0 3",
+            "command next 0 4",
             "process (3, 1)",
         ]
         self.assertEqual(done.stdout.splitlines(), expected, done.stderr)
