@@ -12086,6 +12086,57 @@ class TestCommandLine(unittest.TestCase):
                     ("begun\n", "asyncz: jobs were still running after 0.3 s", 1),
                 )
 
+    def test_runs_as_process_1_as_in_a_container(self):
+        # The kernel keeps from process 1 the signals that it has no handler for, and leaves to it
+        # the children that nobody waits for.
+        alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        if shutil.which("unshare") is None:
+            self.skipTest("no unshare, which is of Linux")
+        probe = subprocess.run([*alone, "true"], capture_output=True, text=True)
+        if probe.returncode:
+            self.skipTest(f"unshare can't make a process 1 here: {probe.stderr.strip()}")
+        text = """
+            import asyncio, os, pathlib, subprocess, sys, asyncz
+
+            def die():
+                os._exit(3)
+
+            pool = asyncz.ProcessPoolExecutor(1)
+            scheduler = asyncz.AsyncIOScheduler(executors={"pool": pool})
+            scheduler.add_job("first:die", None, id="dies", executor="pool", next_run_time=None)
+
+            @scheduler.scheduled_job()
+            async def job():
+                subprocess.run([sys.executable, "-c", ""], check=True)
+                await asyncio.gather(scheduler.run_job("dies"), return_exceptions=True)
+                states = [
+                    stat.read_text().rpartition(")")[2].split()[0]
+                    for stat in pathlib.Path("/proc").glob("[0-9]*/stat")
+                ]
+                print(os.getpid(), states.count("Z"), flush=True)
+                await asyncio.sleep(0.2)
+                print("ended", flush=True)
+        """
+        pathlib.Path(self.folder, "first.py").write_text(textwrap.dedent(text))
+        command = [*alone, sys.executable, "-m", "asyncz", "run", "first:scheduler"]
+        with subprocess.Popen(
+            [*command, "--grace", "20"],
+            cwd=self.folder,
+            env=environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            guard = threading.Timer(60, process.kill)
+            guard.start()
+            first = process.stdout.readline()
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            if first:
+                os.kill(int(children.read_text()), signal.SIGTERM)
+            rest, errors = process.communicate()
+            guard.cancel()
+        self.assertEqual((first, rest, process.returncode), ("1 0\n", "ended\n", 0), errors)
+
     def test_leaves_at_a_second_signal_without_a_word_of_the_loop(self):
         text = """
             import asyncio, sys, asyncz
