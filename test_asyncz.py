@@ -51,6 +51,7 @@ import asyncio
 import atexit
 import calendar
 import concurrent.futures
+import configparser
 import contextlib
 import contextvars
 import copy
@@ -12971,8 +12972,10 @@ class TestReadme(unittest.TestCase):
                 self.blocks.append(block)
         self.programs = [block for block in self.blocks if block.language == "python"]
 
-    def run_in(self, folder: str, *command: str, until: str = "") -> tuple[str, str, int | None]:
-        """Return what a Python printed, and its status; Ctrl-C when it prints the line `until`."""
+    def run_in(
+        self, folder: str, *command: str, until: str = "", number: int = signal.SIGINT
+    ) -> tuple[str, str, int | None]:
+        """Return what a Python printed, and its status; it gets a signal when it prints `until`."""
         with subprocess.Popen(
             [sys.executable, "-W", "error", *command],
             cwd=folder,
@@ -12989,7 +12992,7 @@ class TestReadme(unittest.TestCase):
                     if not line:
                         break
                     printed.append(line)
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
             printed.append(process.stdout.read())
             errors, status = process.stderr.read(), process.wait()
             guard.cancel()
@@ -13041,26 +13044,46 @@ class TestReadme(unittest.TestCase):
             with self.subTest(line=block.line):
                 self.assertEqual((errors, status), ("", 0))
                 if block.output is not None:
-                    self.assertEqual(printed, block.output)
+                    self.assertEqual(self.lasting(printed), self.lasting(block.output))
+
+    def lasting(self, printed: str) -> list[str]:
+        """Return the lines of an output without what is another one tomorrow: how long it is."""
+        return [re.sub(r"in \d+ days", "in n days", line).rstrip() for line in printed.splitlines()]
 
     def test_shows_output_only_below_a_program_of_its_own(self) -> None:
         languages = Counter(block.language for block in self.blocks)
-        self.assertEqual(set(languages), {"python", "console"})
+        self.assertEqual(set(languages), {"python", "console", "ini", "dockerfile"})
         # What is printed by lines that are added to a program is not looked at.
         own = {block for walk in self.walks() for block, _, _ in walk}
+        own |= {block for block in self.blocks if block.language == "console"}
         outputs = sum(block.output is not None for block in own)
         self.assertEqual(self.text.count("\n```"), 2 * (len(self.blocks) + outputs))
 
+    @contextlib.contextmanager
+    def folder_of_jobs(self) -> Iterator[str]:
+        """Give a folder with the jobs.py of a block."""
+        jobs = next(walk[0][2] for walk in self.walks() if walk[0][1] == "jobs.py")
+        code = jobs.replace("if __name__", f"{self.TELL}\n\nif __name__")
+        with temporary_folder() as folder:
+            pathlib.Path(folder, "jobs.py").write_text(code, encoding="utf-8")
+            yield folder
+
     def test_shows_commands_that_work(self) -> None:
-        shown = "".join(block.code for block in self.blocks if block.language == "console")
-        commands = [shlex.split(line) for line in shown.splitlines()]
+        shown = [
+            (shlex.split(line), block.output)
+            for block in self.blocks
+            if block.language == "console"
+            for line in block.code.splitlines()
+        ]
+        commands = [command for command, _ in shown]
         self.assertIn(["$", "python", "-m", "unittest"], commands)
         self.assertIn(["$", "python", "asyncz.py", "demo"], commands)
-        jobs = next(walk[0][2] for walk in self.walks() if walk[0][1] == "jobs.py")
-        with temporary_folder() as folder:
-            code = jobs.replace("if __name__", f"{self.TELL}\n\nif __name__")
-            pathlib.Path(folder, "jobs.py").write_text(code, encoding="utf-8")
-            for dollar, python, *command in commands:
+        self.assertGreater(sum(output is not None for _, output in shown), 1)
+        with self.folder_of_jobs() as folder:
+            store = asyncz.SQLiteStore(pathlib.Path(folder, "jobs.sqlite3"))
+            with asyncz.AsyncIOScheduler(stores={"default": store}):
+                pass
+            for (dollar, python, *command), output in shown:
                 with self.subTest(command=command):
                     self.assertEqual((dollar, python), ("$", "python"))
                     # The tests are at it, and the demo is run by those of the command line.
@@ -13069,8 +13092,28 @@ class TestReadme(unittest.TestCase):
                         until = "started\n" if command[1] == "run" else ""
                         printed, errors, status = self.run_in(folder, *command, until=until)
                         self.assertEqual(status, 0, errors)
-                        if command[1] == "next":
-                            self.assertEqual(len(printed.splitlines()), 3)
+                        if output is not None:
+                            self.assertEqual(self.lasting(printed), self.lasting(output))
+
+    def test_shows_a_unit_and_a_container_file_that_start_and_stop_it(self) -> None:
+        (unit,) = (block.code for block in self.blocks if block.language == "ini")
+        options = configparser.ConfigParser()
+        options.read_string(unit)
+        service = options["Service"]
+        (container,) = (block.code for block in self.blocks if block.language == "dockerfile")
+        steps = dict(line.split(" ", 1) for line in container.splitlines())
+        self.assertEqual(steps["COPY"], "asyncz.py jobs.py ./")
+        # What kills after so many seconds: the unit, and Docker where nothing else is said.
+        limits = {service["ExecStart"]: int(service["TimeoutStopSec"]), steps["CMD"]: 10}
+        with self.folder_of_jobs() as folder:
+            for shown, limit in limits.items():
+                words = json.loads(shown) if shown.startswith("[") else shlex.split(shown)
+                with self.subTest(shown):
+                    self.assertLess(int(words[words.index("--grace") + 1]), limit)
+                    self.assertRegex(words[0], "^(/usr/bin/python3|python)$")
+                    number = signal.Signals[service["KillSignal"]]
+                    ended = self.run_in(folder, *words[1:], until="started\n", number=number)
+                    self.assertEqual((ended[0], ended[2]), ("", 0), ended[1])
 
     def test_has_its_first_program_in_the_first_twenty_lines(self) -> None:
         first = self.programs[0]
@@ -13078,8 +13121,8 @@ class TestReadme(unittest.TestCase):
         for what in ("import asyncz\n", "hour=8", '"Europe/Paris"', "minutes=5", "scheduler.run()"):
             self.assertIn(what, first.code)
 
-    def test_has_at_most_4800_words(self) -> None:
-        self.assertLessEqual(len(self.text.split()), 4_800)  # as wc -w counts them
+    def test_has_at_most_5800_words(self) -> None:
+        self.assertLessEqual(len(self.text.split()), 5_800)  # as wc -w counts them
 
     def test_has_recipes_that_are_questions_with_at_most_eight_lines_of_code(self) -> None:
         recipes = self.text.partition("\n## Recipes\n")[2].partition("\n## ")[0]
