@@ -13081,8 +13081,9 @@ class TestReadme(unittest.TestCase):
         self.assertGreater(sum(output is not None for _, output in shown), 1)
         with self.folder_of_jobs() as folder:
             store = asyncz.SQLiteStore(pathlib.Path(folder, "jobs.sqlite3"))
-            with asyncz.AsyncIOScheduler(stores={"default": store}):
-                pass
+            with asyncz.AsyncIOScheduler(stores={"default": store}) as scheduler:
+                # Makes the file.
+                scheduler.add_job(print, "cron", hour=8).delete()
             for (dollar, python, *command), output in shown:
                 with self.subTest(command=command):
                     self.assertEqual((dollar, python), ("$", "python"))
