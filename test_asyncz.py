@@ -85,6 +85,7 @@ import types
 import unittest
 import unittest.mock
 import uuid
+import warnings
 import weakref
 import zoneinfo
 from collections import Counter
@@ -1622,6 +1623,50 @@ class TestAndTriggerAndOrTrigger(unittest.TestCase):
             for members, expected in rows:
                 with self.subTest(name, members=members):
                     self.assertEqual(complaint(kind, members), expected)
+
+    def test_warns_where_a_clock_change_parts_whole_days_from_a_local_time(self):
+        two_days = IntervalTrigger(days=2, start_at="2026-01-01 08:00", timezone="Europe/Paris")
+        morning = CronTrigger(hour=8, timezone="Europe/Paris")
+        every_2_days = asyncz.CalendarIntervalTrigger(days=2, hour=8, timezone="Europe/Paris")
+        # fmt: off
+        rows = [
+            ([two_days, morning], True),
+            ([CronTrigger.from_crontab("0 8 * * *", timezone="America/New_York"), IntervalTrigger(weeks=1)], True),
+            ([every_2_days, IntervalTrigger(days=1)], True),
+            ([two_days, CronTrigger(hour=8, timezone="UTC")], False),
+            ([two_days, CronTrigger(minute="*/5", timezone="Europe/Paris")], False),
+            ([IntervalTrigger(hours=2), morning], False),
+            ([two_days, IntervalTrigger(days=1)], False),
+            ([every_2_days, morning], False),
+        ]
+        # fmt: on
+        for members, warned in rows:
+            with self.subTest(members), warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                trigger = AndTrigger(members)
+                # Only where it is made, and not where a record of it is read.
+                pickle.loads(pickle.dumps(trigger))
+                self.assertEqual([warning.filename for warning in caught], [__file__] * warned)
+                if warned:
+                    text = (
+                        "after a clock change, an interval of whole days is at another local time"
+                    )
+                    self.assertIn(text, str(caught[0].message))
+
+    def test_of_whole_days_and_a_local_time_ends_at_a_clock_change(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            trigger = AndTrigger(
+                [
+                    IntervalTrigger(days=2, start_at="2026-03-21 08:00", timezone="Europe/Paris"),
+                    CronTrigger(hour=8, timezone="Europe/Paris", end_at="2026-10-01"),
+                ]
+            )
+        runs, run = [], trigger.get_next_trigger_time(None, at("2026-03-01"))
+        while run is not None:
+            runs.append(f"{run:%m-%d %H}")
+            run = trigger.get_next_trigger_time(run, run)
+        self.assertEqual(runs, ["03-21 08", "03-23 08", "03-25 08", "03-27 08"])
 
 
 class Parity(BaseTrigger):
