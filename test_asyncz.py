@@ -8912,12 +8912,22 @@ class TestTimeout(VirtualTimeTestCase):
         self.assertEqual(job.running, 1)
         with self.assertLogs("asyncz", "ERROR") as logs:
             await asyncio.sleep(3)
-        text = "job 'a': its run took longer than its timeout of 5 seconds"
+        text = "job 'a': its run took longer than its timeout of 5 s"
         self.assertEqual(self.events, [("00:10:06", "JOB_ERROR", text)])
         self.assertEqual((cleaned, job.running), (["00:10:06"], 0))
         self.assertEqual(job.last_run.error, f"RunTimeoutError: {text}")
         self.assertEqual(job.next_run_time, at("2026-01-01 00:20"))
-        self.assertEqual(len(logs.records), 1)
+        # Without a traceback, which would end in asyncz.
+        message = (
+            "job 'a' in store 'default' took longer than its timeout of 5 s; it stays scheduled"
+        )
+        self.assertEqual(
+            [
+                (record.getMessage().partition(", next")[0], record.exc_info)
+                for record in logs.records
+            ],
+            [(message, None)],
+        )
 
     async def test_lets_what_is_in_time_be(self):
         async def quick(seconds):
