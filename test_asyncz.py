@@ -111,6 +111,20 @@ HERE = pathlib.Path(asyncz.__file__).resolve().parent
 # see what no user needs to, is all here, so that a change inside asyncz touches one place.
 
 
+def load_tests(loader: Any, tests: unittest.TestSuite, pattern: Any) -> unittest.TestSuite:
+    """Return the tests; where ASYNCZ_TEST_SEED is set, in an order of its own, class by class.
+
+    So it shows what one leaves behind for another.
+    """
+    if "ASYNCZ_TEST_SEED" not in os.environ:
+        return tests
+    order = random.Random(os.environ["ASYNCZ_TEST_SEED"])
+    classes: list[Any] = [list(suite) for suite in tests if isinstance(suite, unittest.TestSuite)]
+    for some in (classes, *classes):
+        order.shuffle(some)
+    return unittest.TestSuite(map(unittest.TestSuite, classes))
+
+
 def setUpModule() -> None:
     """Hear the signals that a shell in the background, or nohup, has ignored: programs inherit it."""
     for name, default in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
