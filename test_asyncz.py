@@ -14,6 +14,7 @@ and its methods finish the sentence. A room whose promises show only in others h
     Schedules             a trigger in a job
     Callables             what can be a job, and its arguments
     Options               what else it can be given
+    Listings              what people see of jobs and runs
     Jobs                  how it is shown
     Runs                  what becomes of runs that were missed
     Records               jobs as text
@@ -50,6 +51,7 @@ import asyncio
 import atexit
 import calendar
 import concurrent.futures
+import configparser
 import contextlib
 import contextvars
 import copy
@@ -87,6 +89,7 @@ import unittest.mock
 import uuid
 import warnings
 import weakref
+import xml.etree.ElementTree
 import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -223,10 +226,14 @@ class VirtualTimeTestCase(unittest.IsolatedAsyncioTestCase):
 
     def make_scheduler(self, **options: Any) -> asyncz.AsyncIOScheduler:
         """Return a stopped scheduler on the test's clock."""
-        with unittest.mock.patch.object(asyncz, "_Clock", return_value=self.clock):
+        with self.on_the_clock():
             scheduler = asyncz.AsyncIOScheduler(**{"timezone": "UTC", **options})
         self.schedulers.append(scheduler)
         return scheduler
+
+    def on_the_clock(self) -> Any:
+        """Let what asks for a clock of its own meanwhile have the test's."""
+        return unittest.mock.patch.object(asyncz, "_Clock", return_value=self.clock)
 
     def now(self) -> str:
         """Return the virtual time, such as '00:05:00', after a day such as '2026-01-02 00:05:00'."""
@@ -4395,6 +4402,134 @@ class TestOptionsOfAJob(VirtualTimeTestCase):
         for call, expected in table:
             with self.subTest(expected):
                 self.assertEqual(complaint(call), f"TypeError: {expected}")
+
+
+# === Listings ===
+# What people see of jobs and runs: text that is aligned, and tables in a notebook.
+
+
+class TestListing(VirtualTimeTestCase):
+    async def fails(self) -> None:
+        self.info = asyncz.current_run()
+        await asyncio.sleep(1.5)
+        raise ValueError("<b>one</b> & \x1b[31mred\nthe second line")
+
+    async def has_failed(self) -> None:
+        """Have one job, which runs once and fails."""
+        self.scheduler.add_job(
+            self.fails, "cron", hour=8, id="a<b>\n", name="a\tname", next_run_time=at(self.START)
+        )
+        self.scheduler.start()
+        with self.assertLogs("asyncz", "ERROR"):
+            await asyncio.sleep(2)
+
+    def heads_and_cells(self, shown: Any) -> tuple[list[str], list[str]]:
+        """Return what stands in the table of a notebook, and check that the table is one."""
+        text = shown._repr_html_()
+        root = xml.etree.ElementTree.fromstring(text.rpartition("</p>")[2])
+        self.assertEqual((root.tag, {row.tag for row in root}), ("table", {"tr"}))
+        heads, *rows = ([(cell.tag, "".join(cell.itertext())) for cell in row] for row in root)
+        self.assertEqual({tag for tag, _ in heads}, {"th"})
+        self.assertLessEqual({tag for row in rows for tag, _ in row}, {"td"})
+        return [text for _, text in heads], [text for row in rows for _, text in row]
+
+    async def test_is_aligned_and_of_one_line_for_each(self):
+        await self.has_failed()
+        self.scheduler.add_job(nothing, "interval", minutes=1, id="longer", next_run_time=None)
+        with self.on_the_clock():
+            jobs = str(self.scheduler.get_jobs())
+        where = "ValueError: <b>one</b> & \\x1b[31mred"
+        # fmt: off
+        self.assertEqual(jobs.splitlines(), [
+            "id      function             schedule            next run                             last run",
+            f"a<b>\\n  a\\tname              at 08:00 every day  2026-01-01 08:00:00 UTC, in 7 hours  error 2026-01-01 00:00:01 UTC {where}",
+            "longer  test_asyncz:nothing  every minute        paused",
+        ])
+        self.assertEqual(str(self.scheduler.upcoming(2)).splitlines(), [
+            "run                      id      function  schedule",
+            "2026-01-01 08:00:00 UTC  a<b>\\n  a\\tname   at 08:00 every day",
+            "2026-01-02 08:00:00 UTC  a<b>\\n  a\\tname   at 08:00 every day",
+        ])
+        self.assertEqual(str(self.scheduler.history()).splitlines(), [
+            "job     due                      took     outcome  attempt  error",
+            f"a<b>\\n  2026-01-01 00:00:00 UTC  1.500 s  error    1        {where}",
+        ])
+        # fmt: on
+
+    async def test_is_a_table_in_a_notebook_with_the_same_in_it(self):
+        await self.has_failed()
+        job = self.scheduler.get_job("a<b>\n")
+        with self.on_the_clock():
+            listed = [
+                self.heads_and_cells(shown)
+                for shown in (job, self.scheduler.get_jobs(), self.scheduler)
+            ]
+        heads = ["id", "function", "schedule", "next run", "last run"]
+        where = "ValueError: <b>one</b> & \\x1b[31mred"
+        cells = ["a<b>\\n", "a\\tname", "at 08:00 every day"]
+        more = ["2026-01-01 08:00:00 UTC, in 7 hours", f"error 2026-01-01 00:00:01 UTC {where}"]
+        self.assertEqual(listed, [(heads, cells + more)] * 3)
+        self.assertEqual(
+            self.heads_and_cells(self.scheduler.upcoming(1)),
+            (["run", *heads[:3]], ["2026-01-01 08:00:00 UTC", *cells]),
+        )
+        self.assertRegex(self.scheduler._repr_html_(), "^<p>AsyncIOScheduler: running, 1 job, next")
+
+    async def test_shows_a_run_that_is_in_progress_and_one_that_has_ended(self):
+        await self.has_failed()
+        self.assertEqual(str(self.info), "running 2026-01-01 00:00:00 UTC")
+        heads = ["job", "due", "took", "outcome", "attempt", "error"]
+        due = ["a<b>\\n", "2026-01-01 00:00:00 UTC"]
+        self.assertEqual(self.heads_and_cells(self.info), (heads, [*due, "", "running", "1", ""]))
+        (ended,) = self.scheduler.history()
+        self.assertIn("the second line", ended.error)
+        where = "ValueError: <b>one</b> & \\x1b[31mred"
+        self.assertEqual(str(ended), f"error 2026-01-01 00:00:01 UTC {where}")
+        cells = [*due, "1.500 s", "error", "1", where]
+        for shown in (ended, self.scheduler.history()):
+            self.assertEqual(self.heads_and_cells(shown), (heads, cells))
+
+    async def test_says_how_many_runs_are_in_progress(self):
+        self.scheduler.add_job(asyncio.sleep, args=[9], id="a", max_instances=2)
+        job = self.scheduler.add_job(
+            asyncio.sleep, "interval", days=1, args=[9], next_run_time="now", max_instances=2
+        )
+        self.scheduler.start()
+        await asyncio.sleep(1)
+        _ = self.scheduler.run_job(job.id)
+        await asyncio.sleep(1)
+        self.assertEqual(self.heads_and_cells(job)[1][-1], "2 running")
+
+    async def test_is_none_where_there_is_nothing(self):
+        for shown in (
+            self.scheduler.get_jobs(),
+            self.scheduler.upcoming(),
+            self.scheduler.history(),
+        ):
+            self.assertEqual((shown, str(shown)), ([], "none"))
+            self.assertEqual(self.heads_and_cells(shown), (["none"], []))
+
+    async def test_counts_down_in_words(self):
+        job = self.scheduler.add_job(nothing, "interval", days=1)
+        table = [
+            (-60, "due"),
+            (0, "due"),
+            (0.9, "due"),
+            (1, "in 1 second"),
+            (2.9, "in 2 seconds"),
+            (119, "in 119 seconds"),
+            (120, "in 2 minutes"),
+            (7199, "in 119 minutes"),
+            (7200, "in 2 hours"),
+            (47.9 * 3600, "in 47 hours"),
+            (48 * 3600, "in 2 days"),
+            (400.5 * 86400, "in 400 days"),
+        ]
+        for seconds, expected in table:
+            with self.subTest(seconds=seconds), self.on_the_clock():
+                job.update(next_run_time=self.clock.now() + timedelta(seconds=seconds))
+                (cell,) = (text for text in self.heads_and_cells(job)[1] if " UTC, " in text)
+                self.assertEqual(cell.partition(", ")[2], expected)
 
 
 # === Jobs ===
@@ -8605,19 +8740,6 @@ class TestGetJobs(VirtualTimeTestCase):
                     ["tick", "once", "noon", "idle", "past", "ends"],
                 )
 
-    async def test_shows_as_a_table_that_is_escaped(self):
-        self.scheduler.add_job(
-            nothing, "interval", minutes=1, id="<b>&", name="<script>alert('x')</script>"
-        )
-        for shown in (self.scheduler.get_jobs()._repr_html_(), self.scheduler._repr_html_()):
-            self.assertIn(">&lt;b&gt;&amp;</td>", shown)
-            self.assertIn(">every minute</td>", shown)
-            self.assertNotIn("<script>", shown)
-        self.assertIn(
-            "AsyncIOScheduler: stopped, 1 job, next run: 2026-01-01 00:01:00 UTC",
-            self.scheduler._repr_html_(),
-        )
-
 
 class TestUpcoming(VirtualTimeTestCase):
     async def test_merges_the_runs_of_all_jobs(self):
@@ -12051,6 +12173,57 @@ class TestCommandLine(unittest.TestCase):
                     ("begun\n", "asyncz: jobs were still running after 0.3 s", 1),
                 )
 
+    def test_runs_as_process_1_as_in_a_container(self):
+        # The kernel keeps from process 1 the signals that it has no handler for, and leaves to it
+        # the children that nobody waits for.
+        alone = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        if shutil.which("unshare") is None:
+            self.skipTest("no unshare, which is of Linux")
+        probe = subprocess.run([*alone, "true"], capture_output=True, text=True)
+        if probe.returncode:
+            self.skipTest(f"unshare can't make a process 1 here: {probe.stderr.strip()}")
+        text = """
+            import asyncio, os, pathlib, subprocess, sys, asyncz
+
+            def die():
+                os._exit(3)
+
+            pool = asyncz.ProcessPoolExecutor(1)
+            scheduler = asyncz.AsyncIOScheduler(executors={"pool": pool})
+            scheduler.add_job("first:die", None, id="dies", executor="pool", next_run_time=None)
+
+            @scheduler.scheduled_job()
+            async def job():
+                subprocess.run([sys.executable, "-c", ""], check=True)
+                await asyncio.gather(scheduler.run_job("dies"), return_exceptions=True)
+                states = [
+                    stat.read_text().rpartition(")")[2].split()[0]
+                    for stat in pathlib.Path("/proc").glob("[0-9]*/stat")
+                ]
+                print(os.getpid(), states.count("Z"), flush=True)
+                await asyncio.sleep(0.2)
+                print("ended", flush=True)
+        """
+        pathlib.Path(self.folder, "first.py").write_text(textwrap.dedent(text))
+        command = [*alone, sys.executable, "-m", "asyncz", "run", "first:scheduler"]
+        with subprocess.Popen(
+            [*command, "--grace", "20"],
+            cwd=self.folder,
+            env=environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            guard = threading.Timer(60, process.kill)
+            guard.start()
+            first = process.stdout.readline()
+            children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            if first:
+                os.kill(int(children.read_text()), signal.SIGTERM)
+            rest, errors = process.communicate()
+            guard.cancel()
+        self.assertEqual((first, rest, process.returncode), ("1 0\n", "ended\n", 0), errors)
+
     def test_leaves_at_a_second_signal_without_a_word_of_the_loop(self):
         text = """
             import asyncio, sys, asyncz
@@ -12886,8 +13059,10 @@ class TestReadme(unittest.TestCase):
                 self.blocks.append(block)
         self.programs = [block for block in self.blocks if block.language == "python"]
 
-    def run_in(self, folder: str, *command: str, until: str = "") -> tuple[str, str, int | None]:
-        """Return what a Python printed, and its status; Ctrl-C when it prints the line `until`."""
+    def run_in(
+        self, folder: str, *command: str, until: str = "", number: int = signal.SIGINT
+    ) -> tuple[str, str, int | None]:
+        """Return what a Python printed, and its status; it gets a signal when it prints `until`."""
         with subprocess.Popen(
             [sys.executable, "-W", "error", *command],
             cwd=folder,
@@ -12904,7 +13079,7 @@ class TestReadme(unittest.TestCase):
                     if not line:
                         break
                     printed.append(line)
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
             printed.append(process.stdout.read())
             errors, status = process.stderr.read(), process.wait()
             guard.cancel()
@@ -12956,26 +13131,47 @@ class TestReadme(unittest.TestCase):
             with self.subTest(line=block.line):
                 self.assertEqual((errors, status), ("", 0))
                 if block.output is not None:
-                    self.assertEqual(printed, block.output)
+                    self.assertEqual(self.lasting(printed), self.lasting(block.output))
+
+    def lasting(self, printed: str) -> list[str]:
+        """Return the lines of an output without what is another one tomorrow: how long it is."""
+        return [re.sub(r"in \d+ days", "in n days", line).rstrip() for line in printed.splitlines()]
 
     def test_shows_output_only_below_a_program_of_its_own(self) -> None:
         languages = Counter(block.language for block in self.blocks)
-        self.assertEqual(set(languages), {"python", "console"})
+        self.assertEqual(set(languages), {"python", "console", "ini", "dockerfile"})
         # What is printed by lines that are added to a program is not looked at.
         own = {block for walk in self.walks() for block, _, _ in walk}
+        own |= {block for block in self.blocks if block.language == "console"}
         outputs = sum(block.output is not None for block in own)
         self.assertEqual(self.text.count("\n```"), 2 * (len(self.blocks) + outputs))
 
+    @contextlib.contextmanager
+    def folder_of_jobs(self) -> Iterator[str]:
+        """Give a folder with the jobs.py of a block."""
+        jobs = next(walk[0][2] for walk in self.walks() if walk[0][1] == "jobs.py")
+        code = jobs.replace("if __name__", f"{self.TELL}\n\nif __name__")
+        with temporary_folder() as folder:
+            pathlib.Path(folder, "jobs.py").write_text(code, encoding="utf-8")
+            yield folder
+
     def test_shows_commands_that_work(self) -> None:
-        shown = "".join(block.code for block in self.blocks if block.language == "console")
-        commands = [shlex.split(line) for line in shown.splitlines()]
+        shown = [
+            (shlex.split(line), block.output)
+            for block in self.blocks
+            if block.language == "console"
+            for line in block.code.splitlines()
+        ]
+        commands = [command for command, _ in shown]
         self.assertIn(["$", "python", "-m", "unittest"], commands)
         self.assertIn(["$", "python", "asyncz.py", "demo"], commands)
-        jobs = next(walk[0][2] for walk in self.walks() if walk[0][1] == "jobs.py")
-        with temporary_folder() as folder:
-            code = jobs.replace("if __name__", f"{self.TELL}\n\nif __name__")
-            pathlib.Path(folder, "jobs.py").write_text(code, encoding="utf-8")
-            for dollar, python, *command in commands:
+        self.assertGreater(sum(output is not None for _, output in shown), 1)
+        with self.folder_of_jobs() as folder:
+            store = asyncz.SQLiteStore(pathlib.Path(folder, "jobs.sqlite3"))
+            with asyncz.AsyncIOScheduler(stores={"default": store}) as scheduler:
+                # Makes the file.
+                scheduler.add_job(print, "cron", hour=8).delete()
+            for (dollar, python, *command), output in shown:
                 with self.subTest(command=command):
                     self.assertEqual((dollar, python), ("$", "python"))
                     # The tests are at it, and the demo is run by those of the command line.
@@ -12984,8 +13180,28 @@ class TestReadme(unittest.TestCase):
                         until = "started\n" if command[1] == "run" else ""
                         printed, errors, status = self.run_in(folder, *command, until=until)
                         self.assertEqual(status, 0, errors)
-                        if command[1] == "next":
-                            self.assertEqual(len(printed.splitlines()), 3)
+                        if output is not None:
+                            self.assertEqual(self.lasting(printed), self.lasting(output))
+
+    def test_shows_a_unit_and_a_container_file_that_start_and_stop_it(self) -> None:
+        (unit,) = (block.code for block in self.blocks if block.language == "ini")
+        options = configparser.ConfigParser()
+        options.read_string(unit)
+        service = options["Service"]
+        (container,) = (block.code for block in self.blocks if block.language == "dockerfile")
+        steps = dict(line.split(" ", 1) for line in container.splitlines())
+        self.assertEqual(steps["COPY"], "asyncz.py jobs.py ./")
+        # What kills after so many seconds: the unit, and Docker where nothing else is said.
+        limits = {service["ExecStart"]: int(service["TimeoutStopSec"]), steps["CMD"]: 10}
+        with self.folder_of_jobs() as folder:
+            for shown, limit in limits.items():
+                words = json.loads(shown) if shown.startswith("[") else shlex.split(shown)
+                with self.subTest(shown):
+                    self.assertLess(int(words[words.index("--grace") + 1]), limit)
+                    self.assertRegex(words[0], "^(/usr/bin/python3|python)$")
+                    number = signal.Signals[service["KillSignal"]]
+                    ended = self.run_in(folder, *words[1:], until="started\n", number=number)
+                    self.assertEqual((ended[0], ended[2]), ("", 0), ended[1])
 
     def test_has_its_first_program_in_the_first_twenty_lines(self) -> None:
         first = self.programs[0]
@@ -12993,8 +13209,8 @@ class TestReadme(unittest.TestCase):
         for what in ("import asyncz\n", "hour=8", '"Europe/Paris"', "minutes=5", "scheduler.run()"):
             self.assertIn(what, first.code)
 
-    def test_has_at_most_4800_words(self) -> None:
-        self.assertLessEqual(len(self.text.split()), 4_800)  # as wc -w counts them
+    def test_has_at_most_5800_words(self) -> None:
+        self.assertLessEqual(len(self.text.split()), 5_800)  # as wc -w counts them
 
     def test_has_recipes_that_are_questions_with_at_most_eight_lines_of_code(self) -> None:
         recipes = self.text.partition("\n## Recipes\n")[2].partition("\n## ")[0]
@@ -13586,7 +13802,7 @@ class TestSchedulerInAProcess(unittest.TestCase):
         status = os.waitpid(child, 0)[1]
         db = sqlite3.connect(f"{sys.argv[1]} store one")
         held = db.execute("SELECT count(*) FROM jobs WHERE until > 0").fetchall()
-        print(status, held, scheduler.running, scheduler.get_jobs())
+        print(status, held, scheduler.running, [*scheduler.get_jobs()])
     """
     )
 
