@@ -9184,7 +9184,9 @@ class Case(NamedTuple):
     """A job that is due each 100 s: what it is given, what its calls do, what is done, and seen."""
 
     options: dict[str, Any]
-    calls: str  # how many seconds each takes, with "!": and then it fails; all others take none
+    # How many seconds each takes; "!": and then fails, "?": or fails when it is cancelled. All others
+    # take none.
+    calls: str
     acts: dict[float, str]  # at which second: a method of the test that is called `do_...`
     seen: str  # each call, with the number of the try, and each end, with "again" if a try follows
     kinds: tuple[str, ...] = ("coroutine", "thread")
@@ -9315,7 +9317,22 @@ MEETINGS: dict[str, list[Case | Death]] = {
             " 200 call new, 200 error",
         ),
     ],
-    "`retries`; cancelled between two tries": [
+    "`retries`; cancelled in a try, or between two": [
+        Case(
+            TRIES,
+            "50",
+            {110: "cancel"},
+            f"100 call, 110 cancel 1, 110 cancelled, {WELL}",
+            COROUTINE,
+        ),
+        # It is not tried again if it has caught that, and fails of something else.
+        Case(
+            TRIES,
+            "50?",
+            {110: "cancel"},
+            f"100 call, 110 cancel 1, 110 error, {WELL}",
+            COROUTINE,
+        ),
         Case(
             TRIES,
             "0!",
@@ -9399,7 +9416,7 @@ MEETINGS: dict[str, list[Case | Death]] = {
         ),
     ],
     '`overlap="queue"`; `max_instances` raised while a run waits': [
-        Case(QUEUE, "150", {210: "allow_two"}, "100 call, 210 call of 200, 210 done, 250 done"),
+        Case(QUEUE, "150", {210.5: "allow_two"}, "100 call, 210 call of 200, 210 done, 250 done"),
     ],
     '`overlap="queue"`, `mistrigger_grace_time`': [
         Case(
@@ -9498,29 +9515,33 @@ class TestRunsUnderControl(VirtualTimeTestCase):
         self.seen.append(" ".join([str(second), *(str(word) for word in words if word)]))
 
     def work_begins(self, name):
-        """Return how long a call takes, and whether it fails then."""
+        """Return how long a call takes, and how it ends."""
         run = asyncz.current_run()
         if run is None:
             self.note("call of nobody")
-            return 0, False
+            return 0, "0"
         due = self.seconds(run.scheduled_run_time)
         is_late = run.attempt == 1 and due != self.seconds(self.clock.now())
         number = run.attempt if run.attempt > 1 else ""
         self.note("call", number, name, f"of {due}" if is_late else "")
         plan = next(self.calls, "0")
-        return int(plan.rstrip("!")), plan.endswith("!")
+        return int(plan.rstrip("!?")), plan[-1]
 
     async def work_soon(self, name):
-        seconds, fails = self.work_begins(name)
-        await asyncio.sleep(seconds)
-        if fails:
+        seconds, end = self.work_begins(name)
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            if end != "?":
+                raise
+        if end in "!?":
             raise OSError("on purpose")
 
     def work(self, name):
-        seconds, fails = self.work_begins(name)
+        seconds, end = self.work_begins(name)
         if seconds:
             self.clock.sleep_in_thread(self.loop, seconds)
-        if fails:
+        if end == "!":
             raise OSError("on purpose")
 
     ERRORS = {
