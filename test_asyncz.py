@@ -190,7 +190,9 @@ class VirtualClock(asyncz._Clock):
     def sleep_in_thread(self, loop: Any, seconds: float) -> None:
         """Let the run of a job, which is in a thread, sleep on virtual time."""
         run, over = asyncz._CURRENT.get(), threading.Event()
-        pool = run.executor._threads
+        pool, workers = run.executor._threads, [threading.current_thread()]
+        if run.ticket is not None:
+            workers.append(run.leases.thread.latest)
 
         def begin() -> None:
             self.threads.pop(run.away, None)
@@ -199,10 +201,13 @@ class VirtualClock(asyncz._Clock):
 
         def end(call: Any) -> None:
             self.asleep[pool] -= 1
-            # Else a shutdown has not waited for it.
-            if not call.done():
-                self.threads[call] = pool
             over.set()
+            if not run.abandoned:
+                self.threads[call] = pool
+                return
+            # A shutdown has not waited for it. Its store hears of the end, before time goes on.
+            for worker in workers:
+                loop.run_in_executor(None, worker.join, 20)
 
         loop.call_soon_threadsafe(begin)
         over.wait(60)
@@ -9184,8 +9189,8 @@ class Case(NamedTuple):
     """A job that is due each 100 s: what it is given, what its calls do, what is done, and seen."""
 
     options: dict[str, Any]
-    # How many seconds each takes; "!": and then fails, "?": or fails when it is cancelled. All others
-    # take none.
+    # How many seconds each takes; "!": and then fails, "?": or fails when it is cancelled. After
+    # these, none.
     calls: str
     acts: dict[float, str]  # at which second: a method of the test that is called `do_...`
     seen: str  # each call, with the number of the try, and each end, with "again" if a try follows
@@ -9233,7 +9238,8 @@ MEETINGS: dict[str, list[Case | Death]] = {
             {"timeout": 5, "executor": "one"},
             "120",
             {101: "add_another"},
-            "100 call, 105 timeout, 220 call another of 101, 220 another done, 220 call of 200, 220 done",
+            "100 call, 105 timeout, 220 call another of 101, 220 another done, 220 call of 200,"
+            " 220 done",
             THREAD,
         ),
     ],
@@ -9364,8 +9370,8 @@ MEETINGS: dict[str, list[Case | Death]] = {
             TRIES,
             "0! 0!",
             {20: "run_job", 25: "drop"},
-            "20 call, 20 error again, 25 no result: cancelled, 25 cancelled, 100 call, 100 error again, 110 call 2, 110 done, "
-            + WELL,
+            "20 call, 20 error again, 25 no result: cancelled, 25 cancelled, 100 call,"
+            " 100 error again, 110 call 2, 110 done, " + WELL,
         ),
     ],
     "`retries`; the process dies between two tries": [

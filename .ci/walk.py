@@ -760,7 +760,7 @@ def claim_skipping(right: Any, row: Any, *rest: Any) -> Any:
 
 
 def claim_alone(right: Any, row: Any, *rest: Any) -> Any:
-    return (-3, row) if rest[8] and rest[5] > len(row.runs) > 0 else right(row, *rest)
+    return (-3, row) if rest[8] and row and rest[5] > len(row.runs) > 0 else right(row, *rest)
 
 
 PLANTS = (
