@@ -138,7 +138,6 @@ def plan(checks: Checks) -> list[Phase]:
             3,
             [
                 Step("in the frameworks it is used with", checks.frameworks),
-                Step(f"tests on Python {newest}, shuffled", checks.shuffled, (newest,)),
                 Step("tests on PyPy", checks.pypy),
                 Step("in the browser's Python", checks.browser),
                 Step(f"the demo on Python {oldest}", checks.newcomer, (oldest,)),
@@ -234,32 +233,26 @@ class Checks:
     # Tests.
 
     def tests(self, version: str) -> Result:
-        """Run the README's test command; on one Python, measure the branches on the way."""
+        """Run the README's test command; measure branches on one Python, shuffle on another."""
         measure = ["-m", "coverage", "run", f"--data-file={self.work / 'coverage'}"]
         how = measure if version == MEASURED else []
-        return self._tests(version, [*how, "-m", "unittest", "-v"], SKIPS)
-
-    def shuffled(self, version: str) -> Result:
-        """Run the tests in another order; what one leaves behind for others shows."""
+        command = (self.python(version), "-W", "error", *how, "-m", "unittest", "-v")
+        if version != self.newest:
+            return counted(attempt(*command), SKIPS)
         seed = os.environ.get("ASYNCZ_TEST_SEED") or str(random.randrange(100_000))
-        result = self._tests(version, [".ci/shuffled.py", seed], SKIPS)
+        result = counted(attempt(*command, more={"ASYNCZ_TEST_SEED": seed}), SKIPS)
         return result._replace(text=f"{result.text}\nASYNCZ_TEST_SEED={seed}")
 
     def two_files(self, version: str) -> Result:
         """Run the README's test command where its reader does: with nothing but the two files."""
         folder = self._copy("two_files", "asyncz.py", "test_asyncz.py")
-        skips = {**SKIPS, **SKIPS_OF_THE_COPY}
-        return self._tests(version, ["-m", "unittest", "-v"], skips, folder)
+        command = (self.python(version), "-W", "error", "-m", "unittest", "-v")
+        return counted(attempt(*command, cwd=folder), {**SKIPS, **SKIPS_OF_THE_COPY})
 
     def beside(self, version: str) -> Result:
         """Run there the tests of what is beside these two."""
-        return self._tests(version, ["-m", "unittest", "-v", "-k", "Readme", "-k", "Module"], SKIPS)
-
-    def _tests(
-        self, version: str, command: list[str], skips: dict[str, str], folder: Path = ROOT
-    ) -> Result:
-        program = (self.python(version), "-W", "error")
-        return counted(attempt(*program, *command, cwd=folder), skips)
+        command = (self.python(version), "-W", "error", "-m", "unittest", "-v")
+        return counted(attempt(*command, "-k", "Readme", "-k", "Module"), SKIPS)
 
     def mongodb(self, version: str) -> Result:
         """Run what a MongoDB server is for on one that speaks its protocol.

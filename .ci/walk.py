@@ -9,6 +9,7 @@ trace that is printed for a broken promise is a shortest one. In every state it 
     lease    nobody touches the run of another before its lease has ended
     lost     each time is ahead, or in a run that the store knows, or was told of, or was skipped
     limit    not more than `max_instances` run, and nothing is skipped while fewer do
+    queue    with `overlap="queue"`, nothing is skipped; who looks while fewer run claims it
     slot     a run that holds a lease is known to a scheduler that will end it
     stop     who is shut down begins nothing, and has no lease when it has stopped
     rest     with all other schedulers dead, the one that is left gets everything done
@@ -84,6 +85,7 @@ class Local(NamedTuple):
     planned: Any = None  # what is to be claimed: a run, the row it was in, whether it asks again
     inbox: tuple[Any, ...] = ()  # what the loop is going to call, for which of the runs, with what
     queue: tuple[Any, ...] = ()  # what the store's thread is asked to do
+    aside: Any = None  # the revision that is left alone for a while: its job is queued
 
 
 class State(NamedTuple):
@@ -133,7 +135,7 @@ class Scheduler:
         self.settings.log = nothing
         self.settings.listeners.mask = z.JOB_EXECUTED
         self.settings.listeners.context = contextvars.copy_context()
-        self.runs.tell = lambda code, job, due_us, *rest: walk.tell(due_us, *rest)
+        self.runs.reports.tell = lambda code, job, due_us, *rest: walk.tell(due_us, *rest)
         self.store = z._SharedStore(walk, "walk", None, None, LEASE // 1_000_000, 1)
         self.store._codec = types.SimpleNamespace(decode=lambda job_id, text: walk.make_job())
         self.keeper = z._Keeper(self.settings, engine.registry, self.runs, "default", self.store)
@@ -191,13 +193,14 @@ class Scheduler:
             coroutine.close()
         self.replaying, self.coroutines, leases = False, [], self.leases
         self.names: Any = iter(())
-        self.status, _, known, runs, self.planned, inbox, queue = local
+        self.status, _, known, runs, self.planned, inbox, queue, aside = local
         self.objects = [self.make_run(run) for run in runs]
         objects = [*self.objects, None]
         self.inbox: list[Any] = [(what, objects[place], args) for what, place, args in inbox]
         self.queue = leases._asked = list(queue)
         leases.runs = {run.held: run for run in self.objects if run.held is not None}
         leases._beat_at = leases._look_at = 0.0
+        self.store._aside = {"job": (aside, self.walk.monotonic() + 1)} if aside else {}
         leases._closing, leases._over = self.status == "closed", False
         self.rows.known = {} if known is None else {"job": (self.walk.version_of(known), known)}
         self.settings.state = z._RUNNING if self.status == "on" else z._STOPPED
@@ -227,7 +230,8 @@ class Scheduler:
         # What a run asks that was cancelled is left out.
         asks = [run.ticket for run in runs if run.phase == "asks"]
         queue = tuple(op for op in self.queue if op[0] != "begin" or op[2] in asks)
-        return Local(self.status, 0, known, records, self.planned, tuple(inbox), queue)
+        aside, _ = self.store._aside.get("job", (None, 0))
+        return Local(self.status, 0, known, records, self.planned, tuple(inbox), queue, aside)
 
     def record(self, run: Any, held: str | None = None) -> Any:
         values = {name: getattr(run, name) for name in Run._fields}
@@ -331,7 +335,13 @@ class Walk:
     place, local_clock = "walk", True
 
     def __init__(
-        self, schedulers: int, limit: int, recover: bool, coalesce: bool, faults: int
+        self,
+        schedulers: int,
+        limit: int,
+        recover: bool,
+        coalesce: bool,
+        faults: int,
+        overlap: str = "skip",
     ) -> None:
         self.limit, self.faults, self.now, self.head = limit, faults, FIRST + 1, ""
         self.lock, z.time, z._Threads = threading.RLock(), self, lambda n, name, loop, **more: loop
@@ -342,7 +352,7 @@ class Walk:
         self.schedule = z._Schedule(trigger, z._UTC, FIRST)
         self.options = {name: option.default for name, option in z._OPTIONS.items()}
         self.options.update(coalesce=coalesce, max_instances=limit, recover=recover, name="job")
-        self.options.update(mistrigger_grace_time=None, executor="default")
+        self.options.update(mistrigger_grace_time=None, executor="default", overlap=overlap)
         # As a job keeps them.
         self.options = {f"_{name}": value for name, value in self.options.items()}
         self.options.update(_call=(print, (), {}, False))
@@ -389,7 +399,7 @@ class Walk:
     def version_of(self, row: Any) -> str:
         return "now" if row == row_of(self.head) else "old"
 
-    def tell(self, due_us: int, value: Any = None, error: Any = None) -> None:
+    def tell(self, due_us: int, value: Any = None, error: Any = None, *attempt: Any) -> None:
         if not isinstance(error, (type(None), asyncio.CancelledError, z.RunInterruptedError)):
             self.wrong = f"the call raises {error!r}"
         if due_us in TIMES:
@@ -430,7 +440,9 @@ class Walk:
         if any((one.planned or one.queue) and not one.stalled for one in state.locals):
             return None
         state = state._replace(now=state.now + TICK)
-        for number, local in enumerate(state.locals):
+        for number, was in enumerate(state.locals):
+            local = was._replace(aside=None)
+            state = state.with_local(number, local)
             if local.stalled:
                 later = local._replace(stalled=max(1, local.stalled - 1))
                 state = state.with_local(number, later)
@@ -527,6 +539,8 @@ class Walk:
         new = [ticket for name, ticket in after.runs.items() if name not in before.runs]
         # Whose lease has run out may be alive; what was given back is not.
         running = sum(ticket.until_us != 0 for ticket in before.runs.values())
+        if not new and self.options["_overlap"] == "queue":
+            raise Violation("queue: a time is skipped")
         if not new and running < self.limit:
             raise Violation(f"limit: a time is skipped, while {running} run")
         claimed = [at for ticket in new for at in times_of(ticket)]
@@ -558,6 +572,25 @@ class Walk:
                 raise Violation("slot: a lease is held for a run that nobody will end")
         if running > self.limit:
             raise Violation(f"limit: {running} run at once")
+        if self.options["_overlap"] == "queue":
+            self.check_queue(state, row)
+
+    def check_queue(self, state: State, row: Any) -> None:
+        """Raise Violation if there is a slot, and a scheduler that looks does not claim it."""
+        leases = [ticket.until_us for ticket in row.runs.values()]
+        is_due = row.next_us is not None and row.next_us <= state.now
+        # A run that was left is taken first.
+        if not is_due or len(leases) >= self.limit or min(leases, default=state.now) < state.now:
+            return
+        for number, local in enumerate(state.locals):
+            here = sum(run.phase in GOES_ON and not run.abandoned for run in local.runs)
+            waits = local.stalled or local.planned or local.aside == row.revision
+            if local.status == "on" and not waits and here < self.limit:
+                after = self.act(state, number, "plan")
+                if after.locals[number].planned:
+                    after = self.act(after, number, "claim")
+                if len(row_of(after.head).runs) == len(leases):
+                    raise Violation("queue: there is a slot, and it is not claimed")
 
     # Going through all states.
 
@@ -568,7 +601,8 @@ class Walk:
             # Of an older row, nothing that was remembered counts: the table compares versions.
             record, seen, again = local.planned or (None, row, False)
             planned = (record if again or seen == row else "stale"), seen == row, again
-            nameless, text = texts_of(local._replace(known=local.known == row, planned=planned))
+            same = {"known": local.known == row, "aside": local.aside == row.revision}
+            nameless, text = texts_of(local._replace(planned=planned, **same))
             found.append((nameless, name, text))
         found.sort()
         order = "".join(name for _, name, _ in found)
@@ -721,6 +755,14 @@ def claim_once(right: Any, row: Any, *rest: Any) -> Any:
     return (-1, row) if rest[6] in row.runs else right(row, *rest)
 
 
+def claim_skipping(right: Any, row: Any, *rest: Any) -> Any:
+    return right(row, *rest[:8])
+
+
+def claim_alone(right: Any, row: Any, *rest: Any) -> Any:
+    return (-3, row) if rest[8] and row and rest[5] > len(row.runs) > 0 else right(row, *rest)
+
+
 PLANTS = (
     ("a begin needs no ticket", "once", "_VERBS begin", begin_unowned),
     ("the lease of another is renewed", "lease", "_VERBS renew", renew_unowned),
@@ -728,6 +770,8 @@ PLANTS = (
     ("what was taken starts again", "once", "_VERBS take", take_anew),
     ("a claim by an old revision", "once", "_VERBS claim", claim_stale),
     ("a claim beyond the limit", "limit", "_VERBS claim", claim_beyond),
+    ("a claim skips what is queued", "queue", "_VERBS claim", claim_skipping),
+    ("a claim queues below the limit", "queue", "_VERBS claim", claim_alone),
     ("a claim is not asked for again", "slot", "_VERBS claim", claim_once),
     ("what was given back counts", "limit", "_Row is_full", lambda _, row, n: len(row.runs) >= n),
     ("a finish keeps the ticket", "slot", "_VERBS finish", answer_only),
@@ -761,14 +805,19 @@ def walk_all(deep: bool, quiet: bool = False) -> str:
     found += [(n, 4 - n, *way, 1) for n in (2, 3) for way in ways[:: 2 * n - 3]]
     if deep:
         found = [(n, limit, *way, 4 - n) for n in (2, 3) for limit in (1, 2) for way in ways]
+    # Two runs are not at the limit of two, where a slot is always free.
+    queued = (2, 1, False, True, 1), (2, 1, True, True, 1), (2, 2, False, True, 0)
+    found += [(*config, "queue") for config in queued]
     sums = [0, 0]
     for config in found:
         states, edges, wrong = Walk(*config).go()
         sums = [sums[0] + states, sums[1] + edges]
         if not quiet:
-            text = "{} schedulers, max_instances {}, recover {!s:5}, coalesce {!s:5}, faults {}:"
+            text = (
+                "{} schedulers, max_instances {}, recover {!s:5}, coalesce {!s:5}, faults {}, {}:"
+            )
             counts = f"{states:7} states, {edges:7} edges, {time.process_time():6.1f} s"
-            print(text.format(*config), counts, flush=True)
+            print(text.format(*config, "skip"), counts, flush=True)
         if wrong:
             return wrong
     if not quiet:
