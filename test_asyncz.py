@@ -15168,7 +15168,7 @@ class Started:
     def complaints(self) -> list[str]:
         """The lines of its errors, without those that only say that it, or the machine, is busy."""
         busy = re.compile(
-            "skipped: 1 running already$|is taken over$|^waiting for [0-9]+ running job"
+            "skipped: 1 running already(, the oldest for [0-9]+ s)?$|is taken over$|^waiting for [0-9]+ running job"
         )
         return [line for line in self.errors.splitlines() if not busy.search(line)]
 

@@ -100,7 +100,7 @@ def tell_of_claims() -> None:
     applied = asyncz._Rows.applied
 
     def told(self: Any, ops: Any, *rest: Any) -> Any:
-        asked = [(op[1], asyncz._from_us(op[-1].last_us)) for op in ops if op[0] == "claim"]
+        asked = [(op[1], asyncz._from_us(op[7].last_us)) for op in ops if op[0] == "claim"]
         for job_id, due in asked:
             write("asks", job_id, due)
         answers = applied(self, ops, *rest)
