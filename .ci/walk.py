@@ -798,8 +798,11 @@ def load(where: str = "", plant: Any = None) -> None:
             setattr(getattr(z, place), name, lambda *args: plant(right, *args))
 
 
-def walk_all(deep: bool, quiet: bool = False) -> str:
-    """Walk through all; return what is wrong, with the steps that lead there."""
+def walk_all(deep: bool, promise: str = "") -> str:
+    """Walk through all; return what is wrong, with the steps that lead there.
+
+    promise: what a planted bug breaks; nothing is printed then.
+    """
     ways = list(itertools.product((False, True), (True, False)))
     found = [(2, 1, *way, 1) for way in ways]
     found += [(n, 4 - n, *way, 1) for n in (2, 3) for way in ways[:: 2 * n - 3]]
@@ -807,12 +810,14 @@ def walk_all(deep: bool, quiet: bool = False) -> str:
         found = [(n, limit, *way, 4 - n) for n in (2, 3) for limit in (1, 2) for way in ways]
     # Two runs are not at the limit of two, where a slot is always free.
     queued = (2, 1, False, True, 1), (2, 1, True, True, 1), (2, 2, False, True, 0)
-    found += [(*config, "queue") for config in queued]
+    # What breaks a promise of queues does so nowhere else.
+    skipped = [] if promise == "queue" else found
+    found = [*skipped, *((*config, "queue") for config in queued)]
     sums = [0, 0]
     for config in found:
         states, edges, wrong = Walk(*config).go()
         sums = [sums[0] + states, sums[1] + edges]
-        if not quiet:
+        if not promise:
             text = (
                 "{} schedulers, max_instances {}, recover {!s:5}, coalesce {!s:5}, faults {}, {}:"
             )
@@ -820,7 +825,7 @@ def walk_all(deep: bool, quiet: bool = False) -> str:
             print(text.format(*config, "skip"), counts, flush=True)
         if wrong:
             return wrong
-    if not quiet:
+    if not promise:
         print(f"{sums[0]} states, {sums[1]} edges, 0 violations")
     return ""
 
@@ -838,7 +843,7 @@ def main() -> int:
     missed = 0
     for name, promise, where, plant in PLANTS:
         load(where, plant)
-        found = walk_all(False, quiet=True).partition("\n")[0]
+        found = walk_all(False, promise).partition("\n")[0]
         right = found.startswith(promise)
         missed += not right
         print("found:    " if right else "NOT FOUND:", f"{name} ({found})", flush=True)
