@@ -4901,7 +4901,7 @@ class TestCoalesceOverAYear(VirtualTimeTestCase):
         def job():
             nonlocal count
             count += 1
-            if count == 300:
+            if count == 60:
                 loop.call_soon_threadsafe(heard.set_result, None)
 
         count, loop = 0, asyncio.get_running_loop()
