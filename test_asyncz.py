@@ -7588,6 +7588,22 @@ class TestProcessPoolExecutor(unittest.TestCase):
             self.assertNotEqual(first, second)
             self.assertEqual(neighbour.result(30), "slept")
 
+    def test_ends_each_try_at_its_own_time_however_soon_it_follows_the_one_before(self) -> None:
+        options = {"timeout": 0.3, "retries": 3, "retry_delay": 0.0001, "next_run_time": None}
+        with asyncz.AsyncIOScheduler(
+            executors={"default": asyncz.ProcessPoolExecutor(3)}
+        ) as scheduler:
+            silence(self)
+            for _ in range(3):
+                job = scheduler.add_job(time.sleep, args=[600], **options)
+                with self.assertRaises(asyncz.RunTimeoutError):
+                    scheduler.run_job(job.id).result(30)
+            self.assertEqual(
+                [(run.outcome, (run.error or "")[:15]) for run in scheduler.history()],
+                [("error", "RunTimeoutError")] * 12,
+            )
+            self.assertTrue(wait_until(lambda: not multiprocessing.active_children()))
+
     def test_replaces_a_process_that_died_while_it_had_nothing_to_do(self) -> None:
         with asyncz.AsyncIOScheduler(
             executors={"default": asyncz.ProcessPoolExecutor(1)}
